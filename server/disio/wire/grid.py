@@ -1,0 +1,407 @@
+"""Messages between our own processes over ZeroMQ: distributors and dashboards to managers.
+
+A manager binds one ROUTER; everyone else dials it with a DEALER. Each ZeroMQ message is one part,
+msgpack by msgspec. Items of leases and results are the structs of ``wire.volunteer``, so that a
+distributor passes them on without touching each one. ``docs/protocol.md`` tells the order of things.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from disio.errors import ProtocolError
+from disio.wire.volunteer import Agent, LeaseItem, ResultItem
+
+GRID_VERSION: Final = 1
+
+
+class Message(Struct, tag_field="type"):
+    """Base of everything that crosses a grid link."""
+
+
+# ---- distributor to manager ------------------------------------------------------------------
+
+
+class DistributorHello(Message, tag="hello", kw_only=True):
+    """First message on a link, and the answer to :class:`WhoAreYou`. Followed by ``Joined`` for all present.
+
+    ``distributor`` is the id that the distributor keeps in its data directory; ``session`` is new at
+    each start of the process. ``url`` is where browsers reach it.
+    """
+
+    version: int
+    distributor: str
+    session: str
+    url: str
+
+
+class Ask(Struct, array_like=True, frozen=True, gc=False):
+    """One volunteer's open demand: up to ``count`` more leases."""
+
+    volunteer: str
+    count: int
+
+
+class Want(Message, tag="want"):
+    """Credit: give each of these volunteers up to so many leases.
+
+    The demand *replaces* what this distributor had asked of this manager for that volunteer; it is
+    used up by grants, and stays open (no polling) until it is used up, replaced or answered by :class:`Dry`.
+    """
+
+    asks: list[Ask]
+
+
+class Results(Message, tag="results"):
+    """Results of one volunteer for one task; ``data`` holds the items' bytes one after the other."""
+
+    task: str
+    volunteer: str
+    items: list[ResultItem]
+    data: bytes
+
+
+class Return(Message, tag="return"):
+    """Leases that come back uncomputed: the volunteer gave them back, or never got them."""
+
+    task: str
+    volunteer: str
+    leases: list[int]
+
+
+class Joined(Message, tag="joined", kw_only=True):
+    """A volunteer is connected to this distributor. ``holding``: leases it says it still computes."""
+
+    volunteer: str
+    site: str
+    agent: Agent
+    workers: int
+    holding: dict[str, list[int]] = {}
+
+
+class Left(Message, tag="left"):
+    """A volunteer's connection ended: everything it holds goes out again at once."""
+
+    volunteer: str
+
+
+class GetFile(Message, tag="get_file"):
+    """Ask for a content-addressed file (a unit's source)."""
+
+    sha256: str
+
+
+class Beat(Message, tag="beat"):
+    """Sent by both sides once a second when nothing else was."""
+
+
+# ---- manager to distributor ------------------------------------------------------------------
+
+
+class Welcome(Message, tag="welcome", kw_only=True):
+    """Answer to :class:`DistributorHello`. ``ready``: there is work to ask for."""
+
+    version: int
+    manager: str
+    ready: bool
+
+
+class Ready(Message, tag="ready"):
+    """Work has come: distributors with open demand may ask again."""
+
+
+class Dry(Message, tag="dry"):
+    """Nothing to give to these volunteers now; their demand is closed until :class:`Ready`."""
+
+    volunteers: list[str]
+
+
+class TaskInfo(Message, tag="task", kw_only=True):
+    """Sent to a distributor before the task's first grant on this link."""
+
+    task: str
+    name: str
+    filename: str
+    description: str
+    unit: str
+    timeout: float
+    max_result_bytes: int
+    params: bytes
+
+
+class Grant(Message, tag="grant"):
+    """Leases of one task for one volunteer, durable; ``data`` holds the payloads one after the other."""
+
+    task: str
+    volunteer: str
+    items: list[LeaseItem]
+    data: bytes
+
+
+class Ack(Message, tag="ack", omit_defaults=True):
+    """These results are committed (or already were). ``rejected``: those that count for nothing, and why."""
+
+    task: str
+    volunteer: str
+    leases: list[int]
+    rejected: dict[int, str] = {}
+
+
+class Revoke(Message, tag="revoke"):
+    """Take these leases back from this volunteer; no volunteer: from all; no leases: all of the task."""
+
+    task: str
+    volunteer: str = ""
+    leases: list[int] = []
+
+
+class File(Message, tag="file"):
+    """A content-addressed file; ``data`` is None when this manager does not have it."""
+
+    sha256: str
+    data: bytes | None
+
+
+class WhoAreYou(Message, tag="who_are_you"):
+    """The manager has restarted and does not know this link: say hello again."""
+
+
+# ---- dashboards and other clients: calls and replies -----------------------------------------
+
+
+class SubmitTask(Message, tag="submit", kw_only=True):
+    """Submit a work unit with parameters (codec bytes). Answered by :class:`TaskView`."""
+
+    source: str
+    filename: str
+    params: bytes
+    name: str = ""
+    priority: int = 0
+
+
+class ListTasks(Message, tag="list_tasks", kw_only=True):
+    """All tasks, newest first.
+
+    With ``wait`` > 0 the answer comes when the version passes ``since``, or after ``wait`` seconds.
+    """
+
+    since: int = -1
+    wait: float = 0.0
+
+
+class GetTask(Message, tag="get_task", kw_only=True):
+    """One task; ``since`` and ``wait`` as for :class:`ListTasks`. Answered by :class:`TaskView`."""
+
+    task: str
+    since: int = -1
+    wait: float = 0.0
+
+
+class GetResults(Message, tag="get_results", kw_only=True):
+    """Accepted results in order of index, after index ``after`` (-1: from the start)."""
+
+    task: str
+    after: int = -1
+    limit: int = 1000
+
+
+class GetFailures(Message, tag="get_failures", kw_only=True):
+    """Payloads set aside, with their last failures, after index ``after``."""
+
+    task: str
+    after: int = -1
+    limit: int = 100
+
+
+class GetAnswer(Message, tag="get_answer"):
+    """The task's answer: what ``reduce`` returned."""
+
+    task: str
+
+
+class CancelTask(Message, tag="cancel"):
+    """Cancel a task. Idempotent. Answered by :class:`TaskView`."""
+
+    task: str
+
+
+class GetGrid(Message, tag="get_grid"):
+    """What this manager sees: itself, distributors, volunteers."""
+
+
+Request = SubmitTask | ListTasks | GetTask | GetResults | GetFailures | GetAnswer | CancelTask | GetGrid
+
+
+class TaskView(Message, tag="task_view", kw_only=True):
+    """A task as its manager sees it. Times are Unix seconds; ``mean_ms`` is computing time per payload."""
+
+    task: str
+    manager: str
+    name: str
+    filename: str
+    description: str
+    unit: str
+    params: bytes
+    state: str
+    error: str
+    created: float
+    finished: float | None
+    priority: int
+    timeout: float
+    version: int
+    split_done: bool
+    payloads: int
+    ready: int
+    leased: int
+    accepted: int
+    failed: int
+    executions: int
+    volunteers: int
+    mean_ms: float
+    rate: float
+    """Accepted payloads per second, lately."""
+    has_answer: bool
+
+
+class TaskList(Message, tag="task_list"):
+    """Answer to :class:`ListTasks`."""
+
+    version: int
+    tasks: list[TaskView]
+
+
+class ResultView(Struct, array_like=True, frozen=True, gc=False):
+    """One accepted result: payload and answer in codec bytes, computing time, who answered, what it printed."""
+
+    index: int
+    payload: bytes
+    data: bytes
+    ms: float
+    volunteer: str
+    log: str
+
+
+class ResultPage(Message, tag="result_page"):
+    """Answer to :class:`GetResults`. ``more``: ask again with the last index."""
+
+    items: list[ResultView]
+    more: bool
+
+
+class FailureView(Struct, array_like=True, frozen=True, gc=False):
+    """One payload set aside: its last failure, and in how many volunteers it failed."""
+
+    index: int
+    payload: bytes
+    kind: str
+    message: str
+    traceback: str
+    log: str
+    volunteers: list[str]
+
+
+class FailurePage(Message, tag="failure_page"):
+    """Answer to :class:`GetFailures`."""
+
+    items: list[FailureView]
+    more: bool
+
+
+class Answer(Message, tag="answer"):
+    """Answer to :class:`GetAnswer`: codec bytes of what ``reduce`` returned."""
+
+    data: bytes
+
+
+class DistributorView(Struct, frozen=True, kw_only=True):
+    """A distributor linked to this manager."""
+
+    distributor: str
+    url: str
+    volunteers: int
+    since: float
+
+
+class VolunteerView(Struct, frozen=True, kw_only=True):
+    """A volunteer that a linked distributor has announced."""
+
+    volunteer: str
+    distributor: str
+    site: str
+    browser: str
+    workers: int
+    task: str
+    leased: int
+    answered: int
+    failed: int
+    since: float
+
+
+class GridView(Message, tag="grid_view", kw_only=True):
+    """Answer to :class:`GetGrid`."""
+
+    manager: str
+    address: str
+    since: float
+    database: str
+    distributors: list[DistributorView]
+    volunteers: list[VolunteerView]
+
+
+class Failure(Message, tag="failure"):
+    """The call failed: an error's code (see ``errors.py``) and message."""
+
+    code: str
+    message: str
+
+
+Response = TaskView | TaskList | ResultPage | FailurePage | Answer | GridView | Failure
+
+
+class Call(Message, tag="call"):
+    """A request; the reply bears the same id."""
+
+    id: int
+    request: Request
+
+
+class Reply(Message, tag="reply"):
+    """The answer to a call."""
+
+    id: int
+    response: Response
+
+
+ToManager = DistributorHello | Want | Results | Return | Joined | Left | GetFile | Beat | Call
+FromManager = Welcome | Ready | Dry | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
+
+encode = msgspec.msgpack.Encoder().encode
+_decode_to_manager = msgspec.msgpack.Decoder(ToManager).decode
+_decode_from_manager = msgspec.msgpack.Decoder(FromManager).decode
+
+
+def decode_to_manager(part: bytes | memoryview) -> ToManager:
+    """A message that a manager received.
+
+    Raises:
+        ProtocolError: the bytes are no message of this version.
+    """
+    try:
+        message: ToManager = _decode_to_manager(part)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"no message for a manager of grid version {GRID_VERSION}: {error}") from None
+    return message
+
+
+def decode_from_manager(part: bytes | memoryview) -> FromManager:
+    """A message that a manager sent.
+
+    Raises:
+        ProtocolError: the bytes are no message of this version.
+    """
+    try:
+        message: FromManager = _decode_from_manager(part)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"no message from a manager of grid version {GRID_VERSION}: {error}") from None
+    return message

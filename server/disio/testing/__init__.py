@@ -1,0 +1,8 @@
+"""Real grids, browsers and volunteers for tests: of Disio itself, and of researchers' work units."""
+
+from disio.testing.browsers import Browser, find_browser, open_browser, open_volunteers
+from disio.testing.grid import Grid
+from disio.testing.processes import Process
+from disio.testing.site import open_site
+
+__all__ = ["Browser", "Grid", "Process", "find_browser", "open_browser", "open_site", "open_volunteers"]

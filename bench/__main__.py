@@ -1,0 +1,56 @@
+"""The command line of the benchmarks; exit status 0 only if every target is met."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+from rich.console import Console
+
+from bench import boot, dispatch, efficiency
+from bench.report import Report
+from disio.errors import DisioError
+
+Measure = Callable[[argparse.Namespace, Console], Awaitable[Report]]
+
+BENCHMARKS: dict[str, tuple[Measure, str]] = {
+    "boot": (boot.measure, "how fast an interpreter is ready in a browser, beside plain Pyodide"),
+    "efficiency": (efficiency.measure, "how much of a worker's time is spent computing; trivial payloads a second"),
+    "dispatch": (dispatch.measure, "durable results a second through manager and distributor, beside Dask"),
+}
+
+
+def main() -> int:
+    """Run one benchmark; 0 if its targets are met, 1 if not, 2 if it could not be run."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Disio's figures, measured here and now.")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, (_, summary) in BENCHMARKS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.add_argument("--quick", action="store_true", help="fewer repetitions: a first impression")
+        command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        if name == "boot":
+            command.add_argument("--browser", default="chromium", choices=["chromium", "firefox", "webkit"])
+    options = parser.parse_args()
+    console = Console(stderr=True)
+    try:
+        report = uvloop.run(_measure(BENCHMARKS[options.name][0], options, console))
+    except DisioError as error:
+        console.print(f"bench {options.name}: {error}", style="red")
+        return 2
+    if options.json:
+        print(report.as_json())
+    else:
+        report.print(Console())
+    return 0 if report.ok else 1
+
+
+async def _measure(measure: Measure, options: argparse.Namespace, console: Console) -> Report:
+    return await measure(options, console)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)

@@ -69,8 +69,8 @@ async def _grid_rate(payloads: int) -> float:
         unit = Path(__file__).parent / "units" / "increment.py"
         async with volunteers(grid.url):
             task = await grid.client.submit(unit, {"start": 0, "stop": payloads})
-            rate = await steady_rate(grid, task.task)
-        answer = await grid.client.answer(task.task)
+            rate = await steady_rate(grid, task.id)
+        answer = await grid.client.answer(task.id)
         assert answer == sum(range(1, payloads + 1)), "the answers are wrong"
         return rate
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import gzip
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ class BrowserLab:
 
     def __init__(self) -> None:
         self.url = ""
+        self.port = 0
         self._reports: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._next: asyncio.Queue[str] = asyncio.Queue()
         self._replacements: dict[str, str] = {}
@@ -69,7 +70,8 @@ class BrowserLab:
         config.bind = [f"fd://{listener.fileno()}"]
         config.accesslog = config.errorlog = None
         self._server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stop.wait))  # type: ignore[arg-type]
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -116,7 +118,7 @@ def _pyodide_files() -> dict[str, tuple[bytes, bytes]]:
 class CountingProxy:
     """A TCP relay on loopback that counts the bytes which come back from the server behind it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int = 0) -> None:
         self._port = port
         self.bytes_down = 0
         self.url = ""
@@ -161,10 +163,3 @@ class CountingProxy:
             await writer.drain()
         with contextlib.suppress(OSError):
             writer.write_eof()
-
-
-@contextlib.asynccontextmanager
-async def lab() -> AsyncIterator[BrowserLab]:
-    """A running lab."""
-    async with BrowserLab() as opened:
-        yield opened

@@ -109,8 +109,7 @@ class Grid:
         for kind, members in (("manager", self.managers), ("distributor", self.distributors)):
             if process in members:
                 number = members.index(process)
-                port = int(str(process.ready["address" if kind == "manager" else "url"]).rpartition(":")[2])
-                new = await self.spawn(self._arguments(kind, number, port=port), f"{kind}-{number}")
+                new = await self.spawn(self._arguments(kind, number, port=process.port), f"{kind}-{number}")
                 members[number] = new
                 return new
         raise ValueError("only a manager or a distributor of this grid can be restarted")

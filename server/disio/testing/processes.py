@@ -83,6 +83,11 @@ class Process:
         return self._child.pid
 
     @property
+    def port(self) -> int:
+        """The TCP port that the process listens on."""
+        return int(str(self.ready.get("url") or self.ready["address"]).rpartition(":")[2])
+
+    @property
     def running(self) -> bool:
         """Whether the child is still there."""
         return self._child is not None and self._child.returncode is None

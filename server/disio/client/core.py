@@ -1,0 +1,167 @@
+"""What both clients share, without any I/O: which request to send, and what its answer means."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from disio.errors import DisioError, ProtocolError, UnreachableError, UsageError
+from disio.unit import codec
+from disio.wire import api
+
+DEFAULT_URL: Final = "http://127.0.0.1:7700"
+TIMEOUT_SECONDS: Final = 30.0
+WAIT_SECONDS: Final = 20.0
+"""How long one request for changes is held open."""
+
+T = TypeVar("T")
+
+
+def base_url(url: str | None) -> str:
+    """The dashboard's address: as given, or from ``DISIO_URL``, or the default on this machine.
+
+    Raises:
+        UsageError: it is no http or https address.
+    """
+    chosen = (url or os.environ.get("DISIO_URL") or DEFAULT_URL).rstrip("/")
+    parts = urlsplit(chosen)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{chosen!r} is no dashboard address; write it like {DEFAULT_URL}")
+    return chosen
+
+
+def by_proxy(url: str) -> bool:
+    """Whether the environment's proxies are for this address: never for this machine's own."""
+    return urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
+
+
+def unreachable(url: str, error: httpx.TransportError) -> UnreachableError:
+    """The error for a dashboard that does not answer."""
+    if isinstance(error, httpx.TimeoutException):
+        return UnreachableError(f"the dashboard at {url} did not answer in time")
+    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+        return UnreachableError(f"the dashboard at {url} broke off in the middle of its answer; ask again")
+    return UnreachableError(
+        f"no dashboard answers at {url}; start one with `disio up`, or name another with --url or DISIO_URL"
+    )
+
+
+def task_path(task: str, rest: str = "") -> str:
+    """The path of a task, or of something of it."""
+    return f"/api/tasks/{quote(task, safe='')}{rest}"
+
+
+def submission(
+    unit: str | os.PathLike[str] | None,
+    params: Mapping[str, Any] | None,
+    *,
+    source: str | None,
+    filename: str | None,
+    name: str,
+    priority: int,
+    manager: str,
+) -> bytes:
+    """The body that submits a unit: the file ``unit``, or ``source`` text.
+
+    Raises:
+        UsageError: neither or both are given, or the file cannot be read.
+        CodecError: a parameter is no value that can travel.
+    """
+    if (unit is None) == (source is None):
+        raise UsageError("give the unit's file or its source, one of the two")
+    if unit is not None:
+        path = Path(unit)
+        filename = filename or path.name
+        source = read_source(path)
+    assert source is not None  # noqa: S101 - one of the two was given
+    body = api.TaskSubmission(
+        source=source,
+        filename=filename or "unit.py",
+        params_encoded=api.to_base64(codec.encode(dict(params or {}))),
+        name=name,
+        priority=priority,
+        manager=manager,
+    )
+    return api.encode(body)
+
+
+def read_source(path: Path) -> str:
+    """The text of a unit's file.
+
+    Raises:
+        UsageError: it cannot be read as text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as a Python module: {error}") from None
+
+
+def check(status: int, content: bytes) -> None:
+    """Raise the error that an answer stands for, if it is one.
+
+    Raises:
+        DisioError: the kind that the dashboard named.
+    """
+    if status < 400:
+        return
+    try:
+        body = msgspec.json.decode(content, type=api.ErrorBody)
+    except msgspec.DecodeError:
+        raise DisioError(f"the dashboard answered with status {status}; is it one of Disio's?") from None
+    raise api.error_from(body.error, body.message)
+
+
+def parse(content: bytes, kind: type[T]) -> T:
+    """A JSON answer as ``kind``.
+
+    Raises:
+        ProtocolError: it is something else.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"the dashboard's answer was not understood ({error}); is it one of Disio's?") from None
+
+
+class LineSplitter:
+    """Cuts a stream of bytes into lines, at line feeds only."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The lines that are complete with this chunk, without their ends; empty ones are left out."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [line for line in lines if line]
+
+
+def query(**values: Any) -> dict[str, str]:
+    """A query string without what is None."""
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def next_wait(since: int, deadline: float | None, now: float) -> float:
+    """For how many seconds the next look at a task may be held back: the first one not at all."""
+    if since < 0:
+        return 0.0
+    return WAIT_SECONDS if deadline is None else max(0.0, min(WAIT_SECONDS, deadline - now))
+
+
+class WaitTimeoutError(DisioError):
+    """The task had not ended when the time to wait was over; it goes on."""
+
+    code = "wait_timeout"
+
+
+def still_running(task: api.Task) -> WaitTimeoutError:
+    """The error for a wait that was given up."""
+    return WaitTimeoutError(
+        f"task {task.id} has not ended yet ({task.accepted} of {task.payloads} payloads); it goes on, wait again"
+    )

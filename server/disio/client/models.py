@@ -1,0 +1,60 @@
+"""What a client hands out: results with their values decoded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from disio.unit import codec
+from disio.wire import api
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One accepted result: ``value`` is what ``run(payload)`` returned, ``ms`` its computing time."""
+
+    index: int
+    payload: Any
+    value: Any
+    ms: float
+    volunteer: str
+    log: str
+
+    @classmethod
+    def from_line(cls, line: api.ResultLine) -> "Result":
+        """From a line of the API, by its exact encoding."""
+        return cls(
+            index=line.index,
+            payload=codec.decode(api.from_base64(line.payload_encoded)),
+            value=codec.decode(api.from_base64(line.encoded)),
+            ms=line.ms,
+            volunteer=line.volunteer,
+            log=line.log,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A payload that was set aside after failing in several volunteers, with its last failure.
+
+    ``kind`` is one of exception, import, unsupported, too-large, timeout, crash, payload.
+    """
+
+    index: int
+    payload: Any
+    kind: str
+    message: str
+    traceback: str
+    log: str
+    volunteers: tuple[str, ...]
+
+    @classmethod
+    def from_line(cls, line: api.FailureLine) -> "Failure":
+        """From a line of the API."""
+        return cls(
+            index=line.index,
+            payload=codec.decode(api.from_base64(line.payload_encoded)),
+            kind=line.kind,
+            message=line.message,
+            traceback=line.traceback,
+            log=line.log,
+            volunteers=tuple(line.volunteers),
+        )

@@ -1,0 +1,281 @@
+"""The researchers' HTTP API under ``/api``; its OpenAPI document is at ``/api/openapi.json``."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from quart import Blueprint, Response, current_app, request
+from quart_schema import document_querystring, document_request, document_response, operation_id, tag
+
+import disio
+from disio.dashboard import asking
+from disio.dashboard.links import Links
+from disio.errors import UsageError
+from disio.unit import codec
+from disio.wire import api
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+
+S = TypeVar("S", bound=Struct)
+
+PICTURES: Final = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+CSV_COLUMNS: Final = ("index", "payload", "result", "ms", "volunteer")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Changes(Struct, kw_only=True):
+    """Query of answers that can be waited for."""
+
+    since: int | None = None
+    """A version seen before: the answer is held back until there is a newer one."""
+    wait: Annotated[float, Meta(ge=0, le=api.MAX_WAIT_SECONDS)] = 0.0
+    """For how many seconds at most."""
+
+
+class Page(Struct, kw_only=True):
+    """Query of long lists, which come in order of index."""
+
+    after: Annotated[int, Meta(ge=-1)] = -1
+    """Only what comes after this index."""
+    limit: Annotated[int, Meta(ge=1)] | None = None
+    """At most so many; all if left out."""
+
+
+class ResultsQuery(Page, kw_only=True):
+    """Query of results."""
+
+    format: Literal["ndjson", "csv"] = "ndjson"
+
+
+class AnswerQuery(Struct, kw_only=True):
+    """Query of an answer: ``auto`` is a picture's own bytes if it is one, else JSON; ``codec`` the exact bytes."""
+
+    format: Literal["auto", "json", "codec"] = "auto"
+
+
+def links() -> Links:
+    """The dashboard's links to its managers."""
+    found: Links = current_app.extensions["disio_links"]
+    return found
+
+
+def query(kind: type[S]) -> S:
+    """The query string as a struct.
+
+    Raises:
+        UsageError: it does not fit.
+    """
+    try:
+        return msgspec.convert(request.args.to_dict(), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the query string does not fit: {error}") from None
+
+
+async def body(kind: type[S]) -> S:
+    """The request's JSON body as a struct.
+
+    Raises:
+        UsageError: it is no JSON, or does not fit.
+    """
+    try:
+        return msgspec.json.decode(await request.get_data(), type=kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the body does not fit: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"the body is no JSON: {error}") from None
+
+
+@blueprint.post("/tasks")
+@tag(["tasks"])
+@operation_id("submit_task")
+@document_request(api.TaskSubmission)
+@document_response(api.Task, 201)
+@document_response(api.ErrorBody, 400)
+@document_response(api.ErrorBody, 422)
+@document_response(api.ErrorBody, 503)
+async def submit_task() -> Response:
+    """Submit a work unit with parameters."""
+    task = await asking.submit(links(), await body(api.TaskSubmission))
+    response = _json(task, 201)
+    response.headers["Location"] = f"/api/tasks/{task.id}"
+    return response
+
+
+@blueprint.get("/tasks")
+@tag(["tasks"])
+@operation_id("list_tasks")
+@document_querystring(Changes)
+@document_response(api.TaskCollection)
+async def list_tasks() -> Response:
+    """All tasks, newest first."""
+    changes = query(Changes)
+    if changes.since is not None:
+        await links().news(changes.since, changes.wait)
+    return _json(await asking.fresh_tasks(links()))
+
+
+@blueprint.get("/tasks/<task>")
+@tag(["tasks"])
+@operation_id("get_task")
+@document_querystring(Changes)
+@document_response(api.Task)
+@document_response(api.ErrorBody, 404)
+@document_response(api.ErrorBody, 503)
+async def get_task(task: str) -> Response:
+    """One task and how far it is."""
+    changes = query(Changes)
+    since = -1 if changes.since is None else changes.since
+    return _json(await asking.one_task(links(), task, since=since, wait=changes.wait))
+
+
+@blueprint.post("/tasks/<task>/cancel")
+@tag(["tasks"])
+@operation_id("cancel_task")
+@document_response(api.Task)
+@document_response(api.ErrorBody, 404)
+async def cancel_task(task: str) -> Response:
+    """Cancel a task. What was accepted stays. Idempotent."""
+    return _json(await asking.cancel(links(), task))
+
+
+@blueprint.get("/tasks/<task>/results")
+@tag(["results"])
+@operation_id("get_results")
+@document_querystring(ResultsQuery)
+@document_response(api.ResultLine)
+@document_response(api.ErrorBody, 404)
+async def get_results(task: str) -> Response:
+    """Accepted results in order of index, streamed: one JSON object a line, or CSV."""
+    wanted = query(ResultsQuery)
+    lines = asking.results(links(), task, after=wanted.after, limit=wanted.limit)
+    if wanted.format == "csv":
+        return await _stream(_csv(lines), "text/csv; charset=utf-8", f"{task}.csv")
+    return await _stream(_ndjson(lines), api.NDJSON_TYPE, f"{task}.ndjson")
+
+
+@blueprint.get("/tasks/<task>/failures")
+@tag(["results"])
+@operation_id("get_failures")
+@document_querystring(Page)
+@document_response(api.FailureLine)
+@document_response(api.ErrorBody, 404)
+async def get_failures(task: str) -> Response:
+    """Payloads that were set aside, with traceback and output: one JSON object a line."""
+    wanted = query(Page)
+    lines = asking.failures(links(), task, after=wanted.after, limit=wanted.limit)
+    return await _stream(_ndjson(lines), api.NDJSON_TYPE, f"{task}-failures.ndjson")
+
+
+@blueprint.get("/tasks/<task>/answer")
+@tag(["results"])
+@operation_id("get_answer")
+@document_querystring(AnswerQuery)
+@document_response(api.AnswerBody)
+@document_response(api.ErrorBody, 404)
+async def get_answer(task: str) -> Response:
+    """What the unit's ``reduce`` returned: a picture as itself, anything else as JSON."""
+    wanted = query(AnswerQuery).format
+    data = await asking.answer(links(), task)
+    if wanted == "codec":
+        return Response(data, content_type=api.CODEC_TYPE)
+    if wanted == "auto" and (picture := as_picture(data)) is not None:
+        return Response(picture[1], content_type=picture[0])
+    return _json(api.AnswerBody(answer=codec.to_jsonable(data), encoded=api.to_base64(data)))
+
+
+@blueprint.get("/grid")
+@tag(["grid"])
+@operation_id("get_grid")
+@document_response(api.Grid)
+async def get_grid() -> Response:
+    """Managers, distributors with their script tags, volunteers."""
+    await links().arrival(1.0)
+    return _json(await asking.whole_grid(links()))
+
+
+@blueprint.get("/health")
+@tag(["grid"])
+@operation_id("get_health")
+@document_response(api.Health)
+async def get_health() -> Response:
+    """Whether the dashboard works, and how many managers answer."""
+    known = list(links())
+    reachable = sum(link.up.is_set() for link in known)
+    return _json(api.Health(ok=True, version=disio.__version__, managers=len(known), reachable=reachable))
+
+
+def as_picture(data: bytes) -> tuple[str, bytes] | None:
+    """Content type and bytes of an encoded value that is a picture; None for all others."""
+    value = codec.decode(data) if data.startswith(b'{"!":"bytes"') else None
+    if isinstance(value, bytes):
+        for start, content_type in PICTURES.items():
+            if value.startswith(start):
+                return content_type, value
+    return None
+
+
+def _json(value: Struct, status: int = 200) -> Response:
+    return Response(api.encode(value), status=status, content_type="application/json")
+
+
+async def _stream(chunks: AsyncIterator[bytes], content_type: str, filename: str) -> Response:
+    # The first chunk is awaited here, so that errors still get their status.
+    first = await anext(chunks, b"")
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    response = Response(whole(), content_type=content_type)
+    response.timeout = None
+    response.headers["Content-Disposition"] = f'inline; filename="{filename}"'
+    return response
+
+
+async def _ndjson(lines: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
+    async for batch in _batches(lines):
+        yield b"".join(api.encode(line) + b"\n" for line in batch)
+
+
+async def _csv(lines: AsyncIterator[api.ResultLine]) -> AsyncIterator[bytes]:
+    yield _csv_rows([CSV_COLUMNS])
+    async for batch in _batches(lines):
+        yield _csv_rows(
+            (line.index, _cell(line.payload), _cell(line.result), line.ms, line.volunteer) for line in batch
+        )
+
+
+def _csv_rows(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _cell(value: Any) -> Any:
+    """A value in one cell: text as it is, but never as a formula; lists and the like as JSON."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+async def _batches(lines: AsyncIterator[Any], size: int = 200) -> AsyncIterator[list[Any]]:
+    batch: list[Any] = []
+    async for line in lines:
+        batch.append(line)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

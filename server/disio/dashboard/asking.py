@@ -1,0 +1,155 @@
+"""What the API and the pages ask of the managers; each answer is put together from all that are needed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from disio.dashboard import views
+from disio.dashboard.links import Link, Links
+from disio.errors import CodecError, DisioError, UsageError
+from disio.unit import codec
+from disio.wire import api, grid
+
+PAGE: int = 500
+"""Results asked of a manager at once."""
+
+
+async def submit(links: Links, submission: api.TaskSubmission) -> api.Task:
+    """Hand a work unit to a manager.
+
+    Raises:
+        UsageError: the parameters are no encoded value.
+        UnitError: the manager refused the unit.
+        UnreachableError: no manager is there.
+    """
+    link = await links.for_submission(submission.manager)
+    request = grid.SubmitTask(
+        source=submission.source,
+        filename=submission.filename,
+        params=_params(submission),
+        name=submission.name,
+        priority=submission.priority,
+    )
+    return views.task(await link.call(request, grid.TaskView))
+
+
+def _params(submission: api.TaskSubmission) -> bytes:
+    if submission.params_encoded is None:
+        return codec.encode(submission.params)
+    if submission.params:
+        raise UsageError("give params or params_encoded, not both")
+    try:
+        data = api.from_base64(submission.params_encoded)
+        codec.check(data)
+    except (ValueError, CodecError) as error:
+        raise UsageError(f"params_encoded is no encoded value in base64: {error}") from None
+    if not data.startswith(b"{"):
+        raise UsageError("params_encoded must be an encoded dict")
+    return data
+
+
+def all_tasks(links: Links) -> api.TaskCollection:
+    """All tasks, newest first; those of managers that are away as they were last seen."""
+    tasks = [views.task(view, reachable=link.up.is_set()) for link in links for view in link.tasks.values()]
+    tasks.sort(key=lambda task: task.created, reverse=True)
+    return api.TaskCollection(version=links.version, tasks=tasks)
+
+
+async def fresh_tasks(links: Links) -> api.TaskCollection:
+    """As :func:`all_tasks`, but asks every reachable manager now."""
+    await links.arrival(1.0)
+    version = links.version
+
+    async def refresh(link: Link) -> None:
+        listed = await link.call(grid.ListTasks(), grid.TaskList)
+        link.tasks = {view.task: view for view in listed.tasks}
+
+    await asyncio.gather(*(refresh(link) for link in links if link.up.is_set()), return_exceptions=True)
+    collection = all_tasks(links)
+    collection.version = version
+    return collection
+
+
+async def one_task(links: Links, task: str, *, since: int = -1, wait: float = 0.0) -> api.Task:
+    """One task; held back until its version passes ``since``, or for ``wait`` seconds."""
+    link = await links.for_task(task)
+    return views.task(await link.call(grid.GetTask(task=task, since=since, wait=wait), grid.TaskView, wait=wait))
+
+
+def last_seen(links: Links, task: str) -> api.Task | None:
+    """The task as it was last seen, whether or not its manager is there; None if it never was."""
+    for link in links:
+        if task in link.tasks:
+            return views.task(link.tasks[task], reachable=link.up.is_set())
+    return None
+
+
+async def results(
+    links: Links, task: str, *, after: int = -1, limit: int | None = None
+) -> AsyncIterator[api.ResultLine]:
+    """Accepted results in order of index, after index ``after``; all of them, or at most ``limit``."""
+    link = await links.for_task(task)
+    left = limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        page = await link.call(grid.GetResults(task=task, after=after, limit=size), grid.ResultPage)
+        for item in page.items:
+            yield views.result(item)
+        if not page.more or not page.items:
+            return
+        after = page.items[-1].index
+        left = None if left is None else left - len(page.items)
+
+
+async def failures(
+    links: Links, task: str, *, after: int = -1, limit: int | None = None
+) -> AsyncIterator[api.FailureLine]:
+    """Payloads that were set aside, after index ``after``; all of them, or at most ``limit``."""
+    link = await links.for_task(task)
+    left = limit
+    while left is None or left > 0:
+        size = 100 if left is None else min(100, left)
+        page = await link.call(grid.GetFailures(task=task, after=after, limit=size), grid.FailurePage)
+        for item in page.items:
+            yield views.failure(item)
+        if not page.more or not page.items:
+            return
+        after = page.items[-1].index
+        left = None if left is None else left - len(page.items)
+
+
+async def answer(links: Links, task: str) -> bytes:
+    """The task's answer, encoded."""
+    link = await links.for_task(task)
+    return (await link.call(grid.GetAnswer(task), grid.Answer)).data
+
+
+async def cancel(links: Links, task: str) -> api.Task:
+    """Cancel a task; idempotent."""
+    link = await links.for_task(task)
+    return views.task(await link.call(grid.CancelTask(task), grid.TaskView))
+
+
+async def whole_grid(links: Links) -> api.Grid:
+    """Who is there, as all reachable managers see it."""
+    managers, seen = [], []
+
+    async def ask(link: Link) -> grid.GridView | None:
+        try:
+            return await link.call(grid.GetGrid(), grid.GridView) if link.up.is_set() else None
+        except DisioError:
+            return None
+
+    present = list(links)
+    for link, view in zip(present, await asyncio.gather(*map(ask, present)), strict=True):
+        managers.append(
+            api.Manager(
+                id=link.id,
+                address=link.address,
+                reachable=view is not None,
+                since=view.since if view else None,
+                database=view.database if view else "",
+            )
+        )
+        if view is not None:
+            seen.append(view)
+    return views.whole_grid(managers, seen)

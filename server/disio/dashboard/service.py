@@ -1,0 +1,88 @@
+"""The dashboard as a process."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from hypercorn.asyncio import serve as serve_http
+from hypercorn.config import Config
+
+from disio.dashboard.app import create_app
+from disio.dashboard.links import Links
+from disio.dashboard.security import is_loopback
+from disio.errors import UsageError
+from disio.wire.zmq import GridKey
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardConfig:
+    """What a dashboard is told at its start.
+
+    ``port`` 0 takes a free one. ``managers`` are addresses (HOST:PORT) besides those that are found when
+    ``discover`` is set. ``allowed_hosts``: names besides loopback's to which it answers.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7700
+    managers: tuple[str, ...] = ()
+    discover: bool = True
+    key: GridKey | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+
+async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], None]) -> None:
+    """Serve until cancelled. ``on_ready`` is called once, when requests are accepted.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    links = Links(config.managers, discover=config.discover, key=config.key)
+    listener = _listen(config)
+    app = create_app(links, frozenset(config.allowed_hosts))
+    http = Config()
+    http.bind = [f"fd://{listener.fileno()}"]
+    http.accesslog = http.errorlog = None
+    http.graceful_timeout = 0.5
+    http.include_server_header = False
+    stop = asyncio.Event()
+    app.extensions["disio_stop"] = stop
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    with listener:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(links.run())
+            if config.managers:
+                await links.arrival(2.0)
+            server = group.create_task(serve_http(app, http, shutdown_trigger=stop.wait))
+            log.info("dashboard listening", url=url)
+            on_ready({"ready": "dashboard", "url": url})
+            try:
+                await asyncio.Future()
+            finally:
+                stop.set()
+                await asyncio.wait([server], timeout=1.5)
+
+
+def _listen(config: DashboardConfig) -> socket.socket:
+    if not is_loopback(config.host) and not config.allowed_hosts:
+        raise UsageError(
+            f"the dashboard has no login, so it does not listen on {config.host} just so: put a proxy with a login "
+            "before it, and name the host that people will use with --allow-host NAME"
+        )
+    try:
+        family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((config.host, config.port), family=family)
+    except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno is None:
+            raise UsageError(f"{config.host} is no address of this machine: {error.strerror}") from None
+        raise UsageError(
+            f"the dashboard cannot listen on {config.host}:{config.port} ({error.strerror}); "
+            "choose another port with --port"
+        ) from None
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,218 @@
+"""The researchers' HTTP API: what its JSON bodies look like, for the dashboard that answers and the client that asks.
+
+Values of payloads, results, parameters and answers travel twice: as plain JSON for people (lossy
+where JSON is poorer than Python), and ``encoded``: base64 of the codec's bytes, exact.
+"""
+
+import base64
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from disio.errors import DisioError
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""No request to the dashboard is larger."""
+MAX_WAIT_SECONDS: Final = 60.0
+"""The longest that ``wait`` may hold an answer back."""
+CODEC_TYPE: Final = "application/x-disio-codec"
+"""Content type of a bare encoded value."""
+NDJSON_TYPE: Final = "application/x-ndjson"
+
+ENDED: Final = frozenset({"finished", "finished-with-failures", "failed", "cancelled"})
+"""States of a task in which nothing will change any more."""
+
+SourceText = Annotated[str, Meta(min_length=1, max_length=2 * 1024 * 1024)]
+
+
+class TaskSubmission(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A work unit and its parameters. Parameters are plain JSON, or exact as ``params_encoded``."""
+
+    source: SourceText
+    filename: Annotated[str, Meta(min_length=1, max_length=200)] = "unit.py"
+    params: dict[str, Any] = {}
+    params_encoded: str | None = None
+    name: Annotated[str, Meta(max_length=200)] = ""
+    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    manager: Annotated[str, Meta(max_length=64)] = ""
+    """Which manager shall own the task; the least busy one if empty."""
+
+
+class Task(Struct, kw_only=True):
+    """A task. Times are Unix seconds, ``mean_ms`` the computing time of one payload.
+
+    ``reachable`` is false while its manager does not answer: the figures are then the last known ones.
+    """
+
+    id: str
+    manager: str
+    name: str
+    filename: str
+    description: str
+    unit: str
+    params: Any
+    params_encoded: str
+    state: str
+    error: str
+    created: float
+    finished: float | None
+    priority: int
+    timeout: float
+    version: int
+    split_done: bool
+    payloads: int
+    ready: int
+    leased: int
+    accepted: int
+    failed: int
+    executions: int
+    volunteers: int
+    mean_ms: float
+    rate: float
+    has_answer: bool
+    reachable: bool = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in ENDED
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the last payload is done at the present rate; None if that cannot be told."""
+        if self.ended or not self.split_done or self.rate <= 0:
+            return None
+        return max(0, self.payloads - self.accepted - self.failed) / self.rate
+
+
+class TaskCollection(Struct, kw_only=True):
+    """All tasks of all managers, newest first. ``version`` is what a later request gives as ``since``."""
+
+    version: int
+    tasks: list[Task]
+
+
+class ResultLine(Struct, kw_only=True):
+    """One accepted result; ``ms`` is its computing time, ``log`` what the unit printed."""
+
+    index: int
+    payload: Any
+    result: Any
+    encoded: str
+    payload_encoded: str
+    ms: float
+    volunteer: str
+    log: str = ""
+
+
+class FailureLine(Struct, kw_only=True):
+    """A payload that was set aside: its last failure, and the volunteers in which it failed."""
+
+    index: int
+    payload: Any
+    payload_encoded: str
+    kind: str
+    message: str
+    traceback: str
+    log: str
+    volunteers: list[str]
+
+
+class AnswerBody(Struct, kw_only=True):
+    """A task's answer: what ``reduce`` returned."""
+
+    answer: Any
+    encoded: str
+
+
+class Manager(Struct, kw_only=True):
+    """A manager that the dashboard knows; ``id`` is empty until it has answered once."""
+
+    id: str
+    address: str
+    reachable: bool
+    since: float | None = None
+    database: str = ""
+
+
+class Distributor(Struct, kw_only=True):
+    """A distributor, the managers that see it, and the tag that a site owner adds to a page."""
+
+    id: str
+    url: str
+    managers: list[str]
+    volunteers: int
+    since: float
+    script: str
+
+
+class Volunteer(Struct, kw_only=True):
+    """A volunteer; ``task`` is what it computes now, and ``leased`` how many payloads it holds."""
+
+    id: str
+    distributor: str
+    site: str
+    browser: str
+    workers: int
+    task: str
+    leased: int
+    answered: int
+    failed: int
+    since: float
+
+
+class Grid(Struct, kw_only=True):
+    """Who is there: managers, distributors, volunteers."""
+
+    managers: list[Manager]
+    distributors: list[Distributor]
+    volunteers: list[Volunteer]
+
+
+class Health(Struct, kw_only=True):
+    """Whether the dashboard works, and how many of the managers that it knows answer."""
+
+    ok: bool
+    version: str
+    managers: int
+    reachable: int
+
+
+class ErrorBody(Struct, kw_only=True):
+    """Every answer with a status from 400 on: which kind of error, and what to do."""
+
+    error: str
+    message: str
+
+
+def to_base64(data: bytes) -> str:
+    """Bytes as they stand in a JSON body."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of a field written by :func:`to_base64`.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    return base64.b64decode(text, validate=True)
+
+
+def error_from(code: str, message: str) -> DisioError:
+    """The exception that an error's code and message stand for."""
+    return _kinds().get(code, DisioError)(message)
+
+
+def _kinds() -> dict[str, type[DisioError]]:
+    kinds: dict[str, type[DisioError]] = {}
+    pending: list[type[DisioError]] = [DisioError]
+    while pending:
+        kind = pending.pop()
+        kinds[kind.code] = kind
+        pending.extend(kind.__subclasses__())
+    return kinds
+
+
+encode = msgspec.json.Encoder().encode

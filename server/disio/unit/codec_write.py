@@ -250,9 +250,9 @@ def _refusal(value: Any) -> str:
         return f"{name} is a subclass of {base.__name__}, and its type would be lost; send {base.__name__}(x)"
     instead = _INSTEAD.get(kind.__name__)
     if instead is not None:
-        return f"a {name} cannot travel; send {instead}"
+        return f"{name} cannot travel; send {instead}"
     return (
-        f"a {name} cannot travel; send None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, "
+        f"{name} cannot travel; send None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, "
         "dict, date, datetime, or numpy scalars and arrays of numbers"
     )
 

@@ -1,0 +1,105 @@
+"""What ``run`` is given as its second argument, if it takes one."""
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from disio.errors import UnitError
+from disio.unit.codec import decode, encode
+
+Report = Callable[[int, bytes], None]
+"""Takes a payload's index, and codec bytes."""
+
+
+class Hooks:
+    """What the host of a session wants to hear of, and what it has for the unit; set by the host, all optional.
+
+    Attributes:
+        checkpoint: called with (index, codec bytes) for each state that ``run`` keeps.
+        progress: called with (index, codec bytes of a float from 0 to 1).
+        event: called with (index, codec bytes) for each event that ``run`` emits.
+        states: the last state of payloads that were begun elsewhere, in codec bytes, by index.
+        files: the task's shared read-only files, by name.
+    """
+
+    def __init__(self) -> None:
+        self.checkpoint: Report | None = None
+        self.progress: Report | None = None
+        self.event: Report | None = None
+        self.states: dict[int, bytes] = {}
+        self.files: Mapping[str, bytes] = {}
+
+
+class Context:
+    """One payload's side of the conversation with its host.
+
+    Attributes:
+        index: the payload's number in its task, from 0.
+        params: the task's parameters; shared by all payloads, to be read only.
+    """
+
+    def __init__(self, index: int, params: Any, hooks: Hooks) -> None:
+        self.index = index
+        self.params = params
+        self._hooks = hooks
+        self._fraction = 0.0
+
+    @property
+    def state(self) -> Any:
+        """The last state that was kept with :meth:`checkpoint`, here or where this payload was begun; else None."""
+        kept = self._hooks.states.get(self.index)
+        return None if kept is None else decode(kept)
+
+    def checkpoint(self, state: Any) -> None:
+        """Keep a state from which ``run`` can go on when it is interrupted.
+
+        Raises:
+            CodecError: the state cannot travel, or is too large.
+        """
+        data = encode(state)
+        self._hooks.states[self.index] = data
+        if self._hooks.checkpoint is not None:
+            self._hooks.checkpoint(self.index, data)
+
+    def progress(self, fraction: float) -> None:
+        """Say how much of this payload is done: 0 to 1; what is outside is taken as the nearer of both."""
+        self._fraction = min(1.0, max(0.0, float(fraction)))
+        if self._hooks.progress is not None:
+            self._hooks.progress(self.index, encode(self._fraction))
+
+    def log(self, *values: object) -> None:
+        """Write a line into the payload's log, as ``print`` does."""
+        print(*values)
+
+    def emit(self, event: Any) -> None:
+        """Tell whoever follows the task something while ``run`` goes on; not part of the answer, may be lost.
+
+        Raises:
+            CodecError: the event cannot travel, or is too large.
+        """
+        data = encode(event)
+        if self._hooks.event is not None:
+            self._hooks.event(self.index, data)
+
+    def data(self, name: str) -> bytes:
+        """A file that the task carries for all payloads.
+
+        Raises:
+            UnitError: the task has no such file.
+        """
+        try:
+            return self._hooks.files[name]
+        except KeyError:
+            known = ", ".join(sorted(self._hooks.files)) or "none"
+            raise UnitError(f"the task has no file {name!r}; it has: {known}") from None
+
+    @cached_property
+    def rng(self) -> random.Random:
+        """Random numbers that are the same for whoever computes this payload of this task, and for nobody else's.
+
+        The seed is sha256 over the codec bytes of ``[params, index]``, as a big-endian int.
+        """
+        digest = hashlib.sha256(encode([self.params, self.index])).digest()
+        return random.Random(int.from_bytes(digest, "big"))  # noqa: S311 - to be repeated, not to be secret

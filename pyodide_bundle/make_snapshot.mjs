@@ -1,0 +1,94 @@
+/**
+ * Makes the memory snapshot: an interpreter in which the runner and the common standard library are imported.
+ *
+ *     node make_snapshot.mjs CORE PRELOAD OUT
+ *
+ * CORE is the folder of the files as they will be served, python_stdlib.zip included (the restored interpreter
+ * remembers where in that zip each module stands, so it has to be the same file). PRELOAD is the Python file that
+ * imports what should be inside. Prints one JSON object about what was made.
+ *
+ * `_makeSnapshot` and the `_module` used here are not public API of Pyodide: the version is pinned, and the build
+ * restores every snapshot before it is taken into a bundle.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const HEADER = 48; // bytes: magic, offset of the memory, length of the JSON, padding, build id
+const SMALLEST_CHUNK = 16;
+
+const [core, preload, out] = process.argv.slice(2).map((path) => resolve(path));
+if (!out) {
+  console.error("usage: node make_snapshot.mjs CORE PRELOAD OUT");
+  process.exit(2);
+}
+
+const { loadPyodide } = await import(pathToFileURL(join(core, "pyodide.mjs")).href);
+const pyodide = await loadPyodide({
+  indexURL: core,
+  _makeSnapshot: true,
+  _sysExecutable: "/usr/bin/python3", // instead of this script's path, which would be remembered inside
+  env: { PYTHONHASHSEED: "0" }, // one order of sets everywhere, so that answers of different volunteers agree
+});
+const module = pyodide._module;
+const initial = module.HEAPU8.length;
+
+const globals = pyodide.toPy({ __name__: "preload" });
+pyodide.runPython(readFileSync(preload, "utf8"), { globals, filename: "preload.py" });
+globals.destroy();
+pyodide.runPython("import gc; gc.collect(); del gc");
+
+const scrubbed = scrubFreeMemory() + scrubDeadStack();
+if (module.HEAPU8.length !== initial) {
+  // Restoring writes into the memory that a fresh module starts with, and that cannot hold more than it is.
+  console.error(`the preloaded modules need more than the initial ${initial} bytes of memory: import less in preload.py`);
+  process.exit(1);
+}
+
+const snapshot = trimZeros(pyodide.makeMemorySnapshot());
+writeFileSync(out, snapshot);
+console.log(JSON.stringify({ size: snapshot.length, memory: initial, scrubbed }));
+process.exit(0);
+
+/**
+ * Fills what malloc has free with zeros: what lies there are leftovers, and a fifth of the compressed size.
+ * @returns {number} bytes
+ */
+function scrubFreeMemory() {
+  const limit = module._malloc_footprint_limit();
+  module._malloc_set_footprint_limit(module._malloc_footprint()); // malloc fails now where it would grow the heap
+  const held = [];
+  let bytes = 0;
+  for (let size = 2 ** 24; size >= SMALLEST_CHUNK; size -= size > 64 ? size / 2 : 8) {
+    for (let chunk = module._malloc(size); chunk; chunk = module._malloc(size)) {
+      const usable = module._malloc_usable_size(chunk);
+      module.HEAPU8.fill(0, chunk, chunk + usable);
+      held.push(chunk);
+      bytes += usable;
+    }
+  }
+  held.forEach((chunk) => module._free(chunk));
+  module._malloc_set_footprint_limit(limit);
+  return bytes;
+}
+
+/**
+ * Fills the stack below its present end with zeros; a margin stays, for the calls that follow.
+ * @returns {number} bytes
+ */
+function scrubDeadStack() {
+  const [low, high] = [module._emscripten_stack_get_end(), module._emscripten_stack_get_current() - 1024];
+  module.HEAPU8.fill(0, low, high);
+  return high - low;
+}
+
+/**
+ * Leaves out the zeros at the end: fresh memory is zero there anyway.
+ * @param {Uint8Array} bytes
+ * @returns {Uint8Array}
+ */
+function trimZeros(bytes) {
+  let end = bytes.length;
+  while (end > HEADER && bytes[end - 1] === 0) end -= 1;
+  return bytes.subarray(0, Math.min(bytes.length, Math.ceil(end / 65536) * 65536));
+}

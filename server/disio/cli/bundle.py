@@ -1,0 +1,107 @@
+"""``disio bundle``: what a browser downloads, built and shown."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from disio.bundle import Bundle, load
+from disio.bundle.build import build as build_bundle
+from disio.bundle.manifest import SUFFIXES
+from disio.bundle.snapshot import SNAPSHOT
+from disio.cli.commands import examples
+
+app = typer.Typer(help="The runtime that browsers download: build it, look at it.", no_args_is_help=True)
+
+BundlePath = Annotated[Path | None, typer.Option("--path", help="The bundle's folder, if it is not the usual one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the manifest as one JSON object.")]
+
+
+@app.command()
+@examples("disio bundle build", "disio bundle build --quick")
+def build(
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build although nothing changed, and verify nothing old.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Compress less: seconds instead of a minute.")] = False,
+    json: Json = False,
+) -> None:
+    """Build the bundle from pyodide_bundle/ if its sources changed."""
+    console = Console(stderr=True)
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        bar = progress.add_task("looking", total=None)
+
+        def report(text: str, done: int, total: int) -> None:
+            progress.update(bar, description=text, completed=done, total=total if done else None)
+
+        bundle, built = build_bundle(force=force, quick=quick, report=report)
+    if json:
+        _print_json(bundle)
+    elif built:
+        Console().print(_table(bundle))
+        _say_visit(bundle, "built")
+    else:
+        _say_visit(bundle, "up to date")
+
+
+@app.command()
+@examples("disio bundle show", "disio bundle show --json")
+def show(*, json: Json = False, path: BundlePath = None) -> None:
+    """Verify the bundle and show what a first visit downloads."""
+    bundle = load(path)
+    if json:
+        _print_json(bundle)
+    else:
+        Console().print(_table(bundle))
+        _say_visit(bundle, "verified")
+
+
+def _print_json(bundle: Bundle) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(bundle.manifest) + b"\n")
+
+
+def _table(bundle: Bundle) -> Table:
+    table = Table(
+        "file", *(f"{name} kB" for name in ("plain", *SUFFIXES)), box=None, pad_edge=False, header_style="bold"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, entry in bundle.manifest.files.items():
+        sizes = [entry.encodings[encoding].size if encoding in entry.encodings else entry.size for encoding in SUFFIXES]
+        table.add_row(name, *(_kilobytes(size) for size in (entry.size, *sizes)))
+    plain = sum(entry.size for entry in bundle.manifest.files.values())
+    table.add_section()
+    table.add_row("first visit", _kilobytes(plain), *(_kilobytes(bundle.visit(encoding)) for encoding in SUFFIXES))
+    table.add_row("naive visit", "", *(_kilobytes(bundle.manifest.naive[encoding]) for encoding in SUFFIXES))
+    return table
+
+
+def _say_visit(bundle: Bundle, state: str) -> None:
+    manifest = bundle.manifest
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"Bundle {bundle.id[:12]} {state}: Pyodide {manifest.pyodide}, Python {manifest.python}; "
+        f"a first visit downloads {bundle.visit('br') / 1e6:.1f} MB, a later one nothing of it."
+    )
+    if SNAPSHOT not in manifest.files:
+        console.print(
+            "It has no snapshot, so workers start slowly: install Node.js 18 or newer, then: disio bundle build"
+        )
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1000:,.0f}"

@@ -69,7 +69,7 @@ class BrowserLab:
         config = Config()
         config.bind = [f"fd://{listener.fileno()}"]
         config.accesslog = config.errorlog = None
-        self._server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stop.wait))  # type: ignore[arg-type]
+        self._server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stop.wait))
         self.port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         return self

@@ -83,8 +83,10 @@ def _dask_rate(calls: int) -> float:
     from dask.distributed import Client, LocalCluster  # noqa: PLC0415 - heavy, and only this function's
 
     with (
-        LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         client.gather(client.map(_increment, range(100), pure=False))
         start = time.perf_counter()

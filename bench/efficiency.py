@@ -76,4 +76,4 @@ def _milliseconds_each(grid: Grid, task: Task) -> float:
     times = [row[0] for row in rows]
     first = times[round(len(times) * SETTLE)]
     later = sum(1 for moment in times if moment > first)
-    return (times[-1] - first) * 1000 / later
+    return float((times[-1] - first) * 1000 / later)

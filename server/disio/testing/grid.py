@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from disio.client import AsyncClient
 from disio.testing.processes import Process
@@ -113,7 +113,3 @@ class Grid:
                 members[number] = new
                 return new
         raise ValueError("only a manager or a distributor of this grid can be restarted")
-
-    async def seen(self) -> dict[str, Any]:
-        """What the managers see, as the dashboard tells it: managers, distributors, volunteers."""
-        return await self.client.grid()

@@ -64,7 +64,7 @@ async def open_site(
     config.accesslog = config.errorlog = None
     stop = asyncio.Event()
     port = listener.getsockname()[1]
-    server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+    server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
     try:
         yield f"http://{host}:{port}/"
     finally:

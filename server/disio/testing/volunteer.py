@@ -112,9 +112,9 @@ class PythonVolunteer:
                 for lease in message.leases:
                     if self._unacknowledged.pop((message.task, lease), None):
                         self.acknowledged += 1
-                for lease, reason in message.rejected.items():
-                    self._unacknowledged.pop((message.task, int(lease)), None)
-                    self.rejected[lease] = reason
+                for rejected, reason in message.rejected.items():
+                    self._unacknowledged.pop((message.task, int(rejected)), None)
+                    self.rejected[rejected] = reason
             case Revoke():
                 if not message.leases:
                     self._sessions.pop(message.task, None)

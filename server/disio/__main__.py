@@ -1,6 +1,8 @@
-"""``python -m disio`` is the same as the command ``disio``."""
+"""``python -m disio`` is the command ``disio``."""
+
+import sys
 
 from disio.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

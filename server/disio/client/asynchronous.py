@@ -76,14 +76,12 @@ class AsyncClient:
 
     async def results(self, task: str, *, after: int = -1, limit: int | None = None) -> AsyncIterator[Result]:
         """Accepted results in order of index, as they stand now."""
-        query = core.query(after=after, limit=limit)
-        async for line in self.lines(core.task_path(task, "/results"), query):
+        async for line in self._lines(task, "results", after, limit):
             yield Result.from_line(core.parse(line, api.ResultLine))
 
     async def failures(self, task: str, *, after: int = -1, limit: int | None = None) -> AsyncIterator[Failure]:
         """Payloads that were set aside, with their last failure."""
-        query = core.query(after=after, limit=limit)
-        async for line in self.lines(core.task_path(task, "/failures"), query):
+        async for line in self._lines(task, "failures", after, limit):
             yield Failure.from_line(core.parse(line, api.FailureLine))
 
     async def answer(self, task: str) -> Any:
@@ -132,18 +130,31 @@ class AsyncClient:
             if deadline is not None and time.monotonic() >= deadline:
                 raise core.still_running(seen)
 
-    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """The lines of a streamed answer, as they come."""
+    async def stream(
+        self,
+        task: str,
+        what: str,
+        *,
+        format: str = "",  # noqa: A002 - as in the API
+        after: int = -1,
+        limit: int | None = None,
+    ) -> AsyncIterator[bytes]:
+        """The bytes of ``results`` or ``failures`` as the dashboard sends them; format ndjson or csv."""
+        query = core.query(after=after, limit=limit, format=format or None)
         try:
-            async with self._http.stream("GET", path, params=query) as response:
+            async with self._http.stream("GET", core.task_path(task, f"/{what}"), params=query) as response:
                 if response.status_code >= 400:
                     core.check(response.status_code, await response.aread())
-                splitter = core.LineSplitter()
                 async for chunk in response.aiter_bytes():
-                    for line in splitter.feed(chunk):
-                        yield line
+                    yield chunk
         except httpx.TransportError as error:
             raise core.unreachable(self.url, error) from None
+
+    async def _lines(self, task: str, what: str, after: int, limit: int | None) -> AsyncIterator[bytes]:
+        splitter = core.LineSplitter()
+        async for chunk in self.stream(task, what, after=after, limit=limit):
+            for line in splitter.feed(chunk):
+                yield line
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None, *, wait: float = 0.0) -> bytes:
         return await self._send(self._http.build_request("GET", path, params=query), wait)

@@ -75,14 +75,12 @@ class Client:
 
     def results(self, task: str, *, after: int = -1, limit: int | None = None) -> Iterator[Result]:
         """Accepted results in order of index, as they stand now."""
-        query = core.query(after=after, limit=limit)
-        for line in self.lines(core.task_path(task, "/results"), query):
+        for line in self._lines(task, "results", after, limit):
             yield Result.from_line(core.parse(line, api.ResultLine))
 
     def failures(self, task: str, *, after: int = -1, limit: int | None = None) -> Iterator[Failure]:
         """Payloads that were set aside, with their last failure."""
-        query = core.query(after=after, limit=limit)
-        for line in self.lines(core.task_path(task, "/failures"), query):
+        for line in self._lines(task, "failures", after, limit):
             yield Failure.from_line(core.parse(line, api.FailureLine))
 
     def answer(self, task: str) -> Any:
@@ -129,17 +127,29 @@ class Client:
             if deadline is not None and time.monotonic() >= deadline:
                 raise core.still_running(seen)
 
-    def lines(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
-        """The lines of a streamed answer, as they come."""
+    def stream(
+        self,
+        task: str,
+        what: str,
+        *,
+        format: str = "",  # noqa: A002 - as in the API
+        after: int = -1,
+        limit: int | None = None,
+    ) -> Iterator[bytes]:
+        """The bytes of ``results`` or ``failures`` as the dashboard sends them; format ndjson or csv."""
+        query = core.query(after=after, limit=limit, format=format or None)
         try:
-            with self._http.stream("GET", path, params=query) as response:
+            with self._http.stream("GET", core.task_path(task, f"/{what}"), params=query) as response:
                 if response.status_code >= 400:
                     core.check(response.status_code, response.read())
-                splitter = core.LineSplitter()
-                for chunk in response.iter_bytes():
-                    yield from splitter.feed(chunk)
+                yield from response.iter_bytes()
         except httpx.TransportError as error:
             raise core.unreachable(self.url, error) from None
+
+    def _lines(self, task: str, what: str, after: int, limit: int | None) -> Iterator[bytes]:
+        splitter = core.LineSplitter()
+        for chunk in self.stream(task, what, after=after, limit=limit):
+            yield from splitter.feed(chunk)
 
     def _get(self, path: str, query: Mapping[str, str] | None = None, *, wait: float = 0.0) -> bytes:
         return self._send(self._http.build_request("GET", path, params=query), wait)

@@ -45,7 +45,6 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
     listener = _listen(config)
     app = create_app(links, frozenset(config.allowed_hosts))
     http = Config()
-    http.bind = [f"fd://{listener.fileno()}"]
     http.accesslog = http.errorlog = None
     http.graceful_timeout = 0.5
     http.include_server_header = False
@@ -53,19 +52,19 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
     app.extensions["disio_stop"] = stop
     host = f"[{config.host}]" if ":" in config.host else config.host
     url = f"http://{host}:{listener.getsockname()[1]}"
-    with listener:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(links.run())
-            if config.managers:
-                await links.arrival(2.0)
-            server = group.create_task(serve_http(app, http, shutdown_trigger=stop.wait))
-            log.info("dashboard listening", url=url)
-            on_ready({"ready": "dashboard", "url": url})
-            try:
-                await asyncio.Future()
-            finally:
-                stop.set()
-                await asyncio.wait([server], timeout=1.5)
+    http.bind = [f"fd://{listener.detach()}"]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(links.run())
+        if config.managers:
+            await links.arrival(2.0)
+        server = group.create_task(serve_http(app, http, shutdown_trigger=stop.wait))
+        log.info("dashboard listening", url=url)
+        on_ready({"ready": "dashboard", "url": url})
+        try:
+            await asyncio.Future()
+        finally:
+            stop.set()
+            await asyncio.wait([server], timeout=1.5)
 
 
 def _listen(config: DashboardConfig) -> socket.socket:

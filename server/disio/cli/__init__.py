@@ -1,0 +1,82 @@
+"""The command ``disio``. Each command's module is imported when it is used, so that help comes at once."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+import disio
+from disio.cli.commands import command_line, first_expected
+from disio.errors import DisioError
+
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "up": ("disio.cli.up:up", "Start a whole grid on this machine."),
+    "demo": ("disio.cli.demo:demo", "Watch browsers compute digits of pi on a grid of their own."),
+    "submit": ("disio.cli.submit:submit", "Submit a work unit with parameters."),
+    "status": ("disio.cli.tasks:status", "Show all tasks, or one."),
+    "results": ("disio.cli.results:results", "Write a task's results, failures or answer."),
+    "cancel": ("disio.cli.tasks:cancel", "Cancel a task."),
+    "run": ("disio.cli.run:run", "Run a work unit on this machine, without a grid."),
+    "volunteer": ("disio.cli.volunteer:volunteer", "Open headless browsers that compute for a site."),
+    "manager": ("disio.cli.manager:manager", "Run a manager: it owns tasks."),
+    "distributor": ("disio.cli.distributor:distributor", "Run a distributor: volunteers connect to it."),
+    "dashboard": ("disio.cli.dashboard:dashboard", "Run a dashboard: pages and HTTP API for researchers."),
+    "keys": ("disio.cli.keys:app", "Make keys."),
+    "bundle": ("disio.cli.bundle:app", "Build and look at the bundle that browsers download."),
+}
+_EPILOG = "Exit status: 0 done; 1 failed; 2 used wrongly; 130 interrupted by Ctrl-C."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit status. Errors become one line on standard error, unless ``--debug``."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take_debug(words)
+    command = command_line(_COMMANDS, about=disio.__doc__ or "", epilog=_EPILOG)
+    try:
+        status = command.main(args=words, prog_name="disio", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone, as in `disio results ... | head`; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        return _explain(error)
+    return status if isinstance(status, int) else 0
+
+
+def _take_debug(words: list[str]) -> bool:
+    own = words[: words.index("--")] if "--" in words else words
+    if "--debug" in own:
+        words.remove("--debug")
+        return True
+    return os.environ.get("DISIO_DEBUG", "") not in ("", "0")
+
+
+def _explain(error: Exception) -> int:
+    expected = first_expected(error)
+    if isinstance(expected, DisioError):
+        _complain(str(expected))
+        return expected.exit_status
+    if isinstance(expected, typer.TyperException):
+        _complain(getattr(expected, "format_message", expected.__str__)())
+        context = getattr(expected, "ctx", None)
+        if context is not None:
+            print(f"Try: {context.command_path} --help", file=sys.stderr)
+        return int(getattr(expected, "exit_code", 1))
+    name = type(expected).__name__
+    _complain(f"unexpected {name}: {expected} (this is a bug in Disio; --debug shows where)")
+    return 1
+
+
+def _complain(message: str) -> None:
+    print(f"disio: {message}", file=sys.stderr)
+
+
+__all__ = ["main"]

@@ -1,0 +1,72 @@
+"""``disio distributor``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from disio.cli.commands import examples
+from disio.cli.serving import (
+    DiscoverOption,
+    HostOption,
+    KeyOption,
+    ManagersOption,
+    QuietOption,
+    ReadyJsonOption,
+    VerboseOption,
+    WithParentOption,
+    data_directory,
+    read_key,
+    run_process,
+)
+from disio.distributor import DistributorConfig, serve
+
+
+@examples(
+    "disio distributor",
+    "disio distributor --host 0.0.0.0 --url https://compute.example.org --manager 10.0.0.5:7702 --key grid.key",
+)
+def distributor(
+    *,
+    data: Annotated[
+        Path | None, typer.Option(help="Directory of its identity and spool.", show_default="user data")
+    ] = None,
+    host: HostOption = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 7701,
+    public_url: Annotated[
+        str, typer.Option("--url", help="Where browsers reach it.", show_default="http://HOST:PORT")
+    ] = "",
+    managers: ManagersOption = None,
+    discover: DiscoverOption = True,
+    key: KeyOption = None,
+    hold: Annotated[
+        float, typer.Option("--hold", min=0, help="Seconds of work kept ready for times without a manager.")
+    ] = 10.0,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Directory of the bundle to serve.", show_default="the built one")
+    ] = None,
+    as_json: ReadyJsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    with_parent: WithParentOption = False,
+) -> None:
+    """Run a distributor: volunteers connect to it."""
+    config = DistributorConfig(
+        data=data_directory(data, "distributor"),
+        host=host,
+        port=port,
+        url=public_url,
+        managers=tuple(managers or ()),
+        discover=discover,
+        key=read_key(key),
+        hold_seconds=hold,
+        bundle=bundle,
+    )
+    run_process(
+        lambda on_ready: serve(config, on_ready),
+        lambda facts: f"Distributor {facts['id']}: browsers reach it at {facts['url']}",
+        as_json=as_json,
+        verbose=verbose,
+        quiet=quiet,
+        with_parent=with_parent,
+    )

@@ -1,0 +1,58 @@
+"""Parameters of a task on the command line: ``-p key=value`` and ``--params``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from disio.errors import UsageError
+
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter: JSON if it is JSON, else text. Repeatable."),
+]
+ParamsOption = Annotated[
+    str | None,
+    typer.Option("--params", metavar="JSON|@FILE", help="All parameters as a JSON object, or @FILE, or @- for stdin."),
+]
+
+
+def parse_parameters(pairs: list[str] | None, whole: str | None) -> dict[str, Any]:
+    """Parameters from both options; single ones win.
+
+    Raises:
+        UsageError: a pair has no ``=``, or the whole is no JSON object.
+    """
+    params = {} if whole is None else _parse_whole(whole)
+    for pair in pairs or ():
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{pair!r} is no parameter; write KEY=VALUE, for example -p digits=1000")
+        params[key] = _parse_value(text)
+    return params
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _parse_whole(text: str) -> dict[str, Any]:
+    if text.startswith("@"):
+        try:
+            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"parameters cannot be read from {text[1:]}: {error}") from None
+    try:
+        params = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"the parameters are no JSON: {error}; write for example --params '{{\"digits\": 1000}}'"
+        ) from None
+    if not isinstance(params, dict):
+        raise UsageError("the parameters must be a JSON object, for example '{\"digits\": 1000}'")
+    return params

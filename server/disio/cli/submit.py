@@ -1,0 +1,63 @@
+"""``disio submit``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from disio.cli import output
+from disio.cli.commands import JsonOption, UrlOption, examples
+from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
+from disio.cli.progress import TaskProgress
+from disio.client import Client, Task
+from disio.wire.api import encode
+
+
+@examples(
+    "disio submit pi_digits.py -p digits=1000 --wait",
+    "disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5",
+)
+def submit(
+    *,
+    module: Annotated[Path, typer.Argument(metavar="MODULE", help="The work unit: a Python module with run(payload).")],
+    param: ParamOption = None,
+    params: ParamsOption = None,
+    name: Annotated[str, typer.Option(help="What to call the task.", show_default="the unit's")] = "",
+    priority: Annotated[int, typer.Option(help="Higher goes first.", min=-1000, max=1000)] = 0,
+    manager: Annotated[
+        str, typer.Option(metavar="ID", help="Which manager shall own it.", show_default="the least busy")
+    ] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for its end; status 0 only if it finished without failures.")
+    ] = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit a work unit with parameters."""
+    values = parse_parameters(param, params)
+    with Client(url) as client:
+        task = client.submit(module, values, name=name, priority=priority, manager=manager)
+        if not wait:
+            _tell(task, as_json=as_json, ended=False)
+            return
+        if not as_json:
+            output.err.print(f"task [bold]{task.id}[/] submitted; Ctrl-C stops waiting, not the task")
+        with TaskProgress() as progress:
+            task = client.wait(task.id, on_progress=progress.show)
+    _tell(task, as_json=as_json, ended=True)
+    if task.state != "finished":
+        raise typer.Exit(1)
+
+
+def _tell(task: Task, *, as_json: bool, ended: bool) -> None:
+    if as_json:
+        output.out.out(encode(task).decode(), highlight=False)
+    elif not ended:
+        # The id alone on standard output, so that a script can keep it.
+        output.out.out(task.id, highlight=False)
+    else:
+        output.out.print(f"{task.id} {output.state(task)}: {output.payloads(task)} payloads accepted")
+        if task.error:
+            output.err.print(task.error, markup=False)
+        if task.failed:
+            output.err.print(f"{task.failed} failed; see `disio results {task.id} --failures`")

@@ -1,0 +1,187 @@
+"""``disio up``: a manager, a distributor and a dashboard on one machine, kept running."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import platformdirs
+import structlog
+import typer
+
+from disio.cli.commands import examples
+from disio.cli.serving import QuietOption, Ready, ReadyJsonOption, VerboseOption, WithParentOption, run_process
+from disio.errors import DisioError
+
+READY_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 4.0
+FIRST_PAUSE_SECONDS: Final = 0.2
+LONGEST_PAUSE_SECONDS: Final = 10.0
+STEADY_SECONDS: Final = 30.0
+"""A child that ran for so long is started again at once when it ends."""
+
+log = structlog.get_logger(__name__)
+
+
+class Child:
+    """One of the grid's processes; it ends when this process ends, however that comes about."""
+
+    def __init__(self, kind: str, port: int, options: list[str]) -> None:
+        self.kind = kind
+        self.ready: Ready = {}
+        self._port = port
+        self._options = options
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> Ready:
+        """Start it, and wait until it is ready.
+
+        Raises:
+            DisioError: it ended, or said nothing for 30 seconds.
+        """
+        # The pipe to its standard input is what it watches: the kernel closes it when this process is gone.
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "disio", self.kind, "--json", "--with-parent", "--port", str(self._port)),
+            *self._options,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
+        except TimeoutError:
+            line = b""
+        if not line:
+            await self.stop()
+            raise DisioError(f"the {self.kind} did not start; what it said is above")
+        self.ready = msgspec.json.decode(line)
+        address = str(self.ready["address" if self.kind == "manager" else "url"])
+        with contextlib.suppress(ValueError):
+            self._port = int(address.rstrip("/").rpartition(":")[2])
+        return self.ready
+
+    async def keep(self) -> None:
+        """Start it again whenever it ends, with growing pauses."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            began = time.monotonic()
+            assert self._process is not None  # noqa: S101 - started before
+            status = await self._process.wait()
+            if time.monotonic() - began > STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            log.warning("process ended; starting it again", process=self.kind, status=status, pause=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            try:
+                await self.start()
+            except DisioError as error:
+                log.warning("process did not start", process=self.kind, reason=str(error))
+
+    async def stop(self) -> None:
+        """Ask it to end, and make certain; idempotent."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+async def serve_grid(
+    data: Path,
+    ports: dict[str, int],
+    distributor_options: list[str],
+    logging: list[str],
+    on_ready: Callable[[Ready], None],
+) -> None:
+    """Run the three processes until cancelled.
+
+    Raises:
+        DisioError: one of them does not start.
+    """
+    manager = Child("manager", ports["manager"], ["--data", str(data / "manager"), "--no-announce", *logging])
+    children = [manager]
+    try:
+        address = str((await manager.start())["address"])
+        link = ["--manager", address, "--no-discover", *logging]
+        distributor = Child(
+            "distributor", ports["distributor"], ["--data", str(data / "distributor"), *link, *distributor_options]
+        )
+        dashboard = Child("dashboard", ports["dashboard"], link)
+        children += [distributor, dashboard]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(distributor.start())
+            group.create_task(dashboard.start())
+        on_ready(
+            {
+                "ready": "grid",
+                "dashboard": dashboard.ready["url"],
+                "distributor": distributor.ready["url"],
+                "manager": address,
+                "data": str(data),
+            }
+        )
+        async with asyncio.TaskGroup() as group:
+            for child in children:
+                group.create_task(child.keep())
+    finally:
+        await asyncio.gather(*(child.stop() for child in children))
+
+
+def _describe(facts: dict[str, Any]) -> str:
+    script = f'<script async src="{facts["distributor"]}/disio.js"></script>'
+    return (
+        "[bold]The grid is up.[/bold] Ctrl-C ends it; what it knows stays in "
+        f"{facts['data']}\n\n"
+        f"  dashboard   {facts['dashboard']}\n"
+        f"  volunteer   {facts['distributor']}\n"
+        f"  on a site   {script}\n\n"
+        f"  disio submit UNIT.py --wait --url {facts['dashboard']}\n"
+    )
+
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+@examples(
+    "disio up", "disio up --data ./grid --json", "disio up --host 0.0.0.0 --public-url https://compute.example.org"
+)
+def up(
+    *,
+    data: Annotated[Path | None, typer.Option(help="Directory of all data.", show_default="user data")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address on which volunteers are served; all else stays on loopback.")
+    ] = "127.0.0.1",
+    public_url: Annotated[
+        str, typer.Option(help="Where browsers reach the distributor.", show_default="http://HOST:PORT")
+    ] = "",
+    dashboard_port: Port = 7700,
+    distributor_port: Port = 7701,
+    manager_port: Port = 7702,
+    as_json: ReadyJsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    with_parent: WithParentOption = False,
+) -> None:
+    """Start a whole grid on this machine."""
+    chosen = (data if data is not None else platformdirs.user_data_path("disio")).absolute()
+    ports = {"manager": manager_port, "distributor": distributor_port, "dashboard": dashboard_port}
+    options = ["--host", host, *(["--url", public_url] if public_url else [])]
+    logging = ["--verbose"] if verbose else ["--quiet"]
+    run_process(
+        lambda on_ready: serve_grid(chosen, ports, options, logging, on_ready),
+        _describe,
+        as_json=as_json,
+        verbose=verbose,
+        quiet=quiet or not verbose,
+        with_parent=with_parent,
+    )

@@ -1,0 +1,54 @@
+"""``disio volunteer``."""
+
+import asyncio
+import contextlib
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import typer
+
+from disio.cli.commands import JsonOption, examples
+from disio.errors import UsageError
+from disio.testing.browsers import open_volunteers
+from disio.wire.api import encode
+
+
+@examples("disio volunteer http://127.0.0.1:7701", "disio volunteer --count 2 --browser firefox http://127.0.0.1:7701")
+def volunteer(
+    *,
+    url: Annotated[str, typer.Argument(metavar="URL", help="A distributor, or a page that carries its script tag.")],
+    count: Annotated[int, typer.Option(help="How many browsers.", min=1, max=64)] = 1,
+    browser: Annotated[str, typer.Option(help="chromium, firefox or webkit.")] = "chromium",
+    headless: Annotated[bool, typer.Option("--headless/--visible", help="Without or with a window.")] = True,
+    seconds: Annotated[
+        float | None, typer.Option(help="End after so many seconds.", show_default="until Ctrl-C")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open headless browsers that compute for a site."""
+    asyncio.run(_compute(with_consent(url), count, browser, headless=headless, seconds=seconds, as_json=as_json))
+
+
+def with_consent(url: str) -> str:
+    """The address with ``consent=granted``, which a distributor's own page honours on loopback.
+
+    Raises:
+        UsageError: it is no http or https address.
+    """
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url!r} is no web address; write it like http://127.0.0.1:7701")
+    if "consent=" in parts.query:
+        return parts.geturl()
+    query = "&".join(filter(None, (parts.query, urlencode({"consent": "granted"}))))
+    return urlunsplit(parts._replace(path=parts.path or "/", query=query))
+
+
+async def _compute(url: str, count: int, browser: str, *, headless: bool, seconds: float | None, as_json: bool) -> None:
+    async with open_volunteers(url, count=count, browser=browser, headless=headless):
+        if as_json:
+            print(encode({"ready": "volunteers", "count": count, "url": url}).decode(), flush=True)
+        else:
+            print(f"{count} volunteer{'' if count == 1 else 's'} at {url}; Ctrl-C ends them", flush=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Future(), seconds)

@@ -45,13 +45,18 @@ def results(
     with Client(url) as client:
         if answer:
             value = client.answer(task)
-            _write([_printable(value, to_terminal=output is None and sys.stdout.isatty())], output)
+            write_chunks([printable(value, to_terminal=output is None and sys.stdout.isatty())], output)
         else:
             what = "failures" if failures else "results"
-            _write(client.stream(task, what, format="" if failures else format, after=after, limit=limit), output)
+            write_chunks(client.stream(task, what, format="" if failures else format, after=after, limit=limit), output)
 
 
-def _printable(value: Any, *, to_terminal: bool) -> bytes:
+def printable(value: Any, *, to_terminal: bool) -> bytes:
+    """A value as a person or a file wants it: bytes and text as they are, all else as indented JSON.
+
+    Raises:
+        UsageError: it is bytes, and would go to a terminal.
+    """
     if isinstance(value, bytes):
         if to_terminal:
             raise UsageError(f"the answer is {len(value):,} bytes and no text; write it to a file with -o FILE")
@@ -61,7 +66,12 @@ def _printable(value: Any, *, to_terminal: bool) -> bytes:
     return msgspec.json.format(msgspec.json.encode(codec.to_jsonable(codec.encode(value)))) + b"\n"
 
 
-def _write(chunks: Iterable[bytes], path: Path | None) -> None:
+def write_chunks(chunks: Iterable[bytes], path: Path | None) -> None:
+    """Write to a file, or to standard output.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     try:
         chunks = iter(chunks)
         # The first chunk comes before the file is opened: an error leaves no empty file behind.

@@ -1,0 +1,94 @@
+"""``disio run``."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from disio.cli import output
+from disio.cli.commands import JsonOption, examples
+from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
+from disio.cli.results import printable, write_chunks
+from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
+from disio.errors import UsageError
+from disio.unit import codec
+from disio.wire.api import encode
+
+
+@examples(
+    "disio run pi_digits.py --local -p digits=1000",
+    "disio run mandelbrot.py --local -p width=400 -p height=300 -o picture.png",
+)
+def run(
+    module: Annotated[Path, typer.Argument(metavar="UNIT", help="The work unit: a Python module with run(payload).")],
+    *,
+    local: Annotated[bool, typer.Option("--local", help="On this machine, all cores, without a grid.")] = False,
+    param: ParamOption = None,
+    params: ParamsOption = None,
+    processes: Annotated[
+        int | None, typer.Option(help="How many compute at a time.", min=1, max=1024, show_default="all cores")
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for the answer.", show_default="standard output"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a work unit on this machine, without a grid. The answer goes to standard output."""
+    if not local:
+        raise UsageError("say --local to run it on this machine; to run it on a grid use `disio submit`")
+    values = parse_parameters(param, params)
+    with _Bar() as bar:
+        ran = run_local(read_unit(module), values, processes=processes, on_progress=bar.show)
+    if ran.log:
+        output.err.print(ran.log.rstrip("\n"), markup=False)
+    if as_json:
+        write_chunks(_lines(ran), target)
+    elif ran.answer_data is not None:
+        value = codec.decode(ran.answer_data)
+        write_chunks([printable(value, to_terminal=target is None and sys.stdout.isatty())], target)
+    _tell_failures(ran)
+    output.err.print(
+        f"[dim]{ran.payloads:,} payloads in {output.duration(ran.seconds)} on {ran.processes} processes[/]"
+    )
+    if ran.failures:
+        raise typer.Exit(1)
+
+
+class _Bar(Progress):
+    """Answered payloads, on a terminal only."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            SpinnerColumn(),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=output.err,
+            disable=not output.err.is_terminal,
+            transient=True,
+        )
+        self._bar = self.add_task("", total=None, facts="")
+
+    def show(self, progress: LocalProgress) -> None:
+        done = progress.answered + progress.failed
+        facts = output.rate(done / progress.seconds) if progress.seconds > 0 else ""
+        self.update(self._bar, completed=done, total=progress.payloads, facts=facts)
+
+
+def _lines(ran: LocalRun) -> Iterator[bytes]:
+    for result in ran.results:
+        line = {"index": result.index, "result": codec.to_jsonable(result.data), "ms": result.ms, "log": result.log}
+        yield encode(line) + b"\n"
+
+
+def _tell_failures(ran: LocalRun) -> None:
+    for failure in ran.failures[:5]:
+        output.err.print(f"payload {failure.index} failed: {failure.message}", markup=False)
+        if failure.traceback:
+            output.err.print(failure.traceback.rstrip("\n"), markup=False, style="dim")
+    if len(ran.failures) > 5:
+        output.err.print(f"... and {len(ran.failures) - 5:,} more payloads failed")

@@ -11,6 +11,7 @@
  * restores every snapshot before it is taken into a bundle.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -23,6 +24,7 @@ if (!out) {
   process.exit(2);
 }
 
+sameBytesEverywhere();
 const { loadPyodide } = await import(pathToFileURL(join(core, "pyodide.mjs")).href);
 const pyodide = await loadPyodide({
   indexURL: core,
@@ -49,6 +51,24 @@ const snapshot = trimZeros(pyodide.makeMemorySnapshot());
 writeFileSync(out, snapshot);
 console.log(JSON.stringify({ size: snapshot.length, memory: initial, scrubbed }));
 process.exit(0);
+
+/**
+ * Takes chance and the clock away from the start, so that equal sources give an equal snapshot on every machine: anyone
+ * can check a bundle, and a browser's cache serves it to all distributors' pages. Nothing of it is secret: each
+ * restored interpreter starts from these bytes anyway, and asks its browser for randomness from then on.
+ */
+function sameBytesEverywhere() {
+  const crypto = createRequire(import.meta.url)("node:crypto");
+  let state = 1;
+  crypto.randomFillSync = (view) => {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    for (let i = 0; i < bytes.length; i += 1) bytes[i] = (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 16;
+    return view;
+  };
+  let now = Date.UTC(2026, 0, 1);
+  Date.now = () => (now += 1);
+  performance.now = () => (now += 0.001) - Date.UTC(2026, 0, 1);
+}
 
 /**
  * Fills what malloc has free with zeros: what lies there are leftovers, and a fifth of the compressed size.

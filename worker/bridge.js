@@ -1,0 +1,135 @@
+/**
+ * The bridge: a frame on the distributor's origin inside the site's page. It fetches, holds the WebSocket and owns the cell;
+ * it runs no unit's code, ever.
+ */
+
+import { fetchBundle, fetchManifest, fetchText } from "./bundle.js";
+import { BUNDLE_FILES } from "./channels.js";
+import { Volunteer } from "./volunteer.js";
+
+/** @typedef {import("./channels.js").State} State */
+/** @typedef {import("./channels.js").ToBridge} ToBridge */
+
+const MAX_WORKERS = 64;
+/** The page is told of changes at most so often, except of the first acknowledgement. */
+const STATUS_MS = 250;
+
+/** @returns {Promise<Window>} the cell's, when it listens */
+function openCell() {
+  const frame = document.createElement("iframe");
+  frame.sandbox.add("allow-scripts");
+  frame.allow = "";
+  frame.src = "/cell.html";
+  return new Promise((resolve) => {
+    frame.onload = () => resolve(/** @type {Window} */ (frame.contentWindow));
+    document.body.append(frame);
+  });
+}
+
+/** @returns {import("./messages.js").Agent} what the browser says of itself, in short */
+function describeAgent() {
+  const text = navigator.userAgent;
+  const [, browser = "unknown", version = ""] = /(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/.exec(text) ?? [];
+  const names = /** @type {Record<string, string>} */ ({ Edg: "edge", OPR: "opera", Version: "safari" });
+  const [platform = ""] = /Windows|Android|iPhone|iPad|Mac OS X|CrOS|Linux/.exec(text) ?? [];
+  return { browser: names[browser] ?? browser.toLowerCase(), version, platform };
+}
+
+class Bridge {
+  /** @type {import("./channels.js").Timings} */
+  #timings = { bundle: 0, ready: 0, acknowledged: 0, workers: [] };
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #statusTimer;
+  #port;
+  #cell = new MessageChannel();
+  #volunteer;
+
+  /**
+   * @param {MessagePort} port to the page
+   * @param {string} site the page's host
+   * @param {number} workers
+   */
+  constructor(port, site, workers) {
+    this.#port = port;
+    this.#volunteer = new Volunteer({
+      url: `${location.origin.replace("http", "ws")}/volunteer`,
+      site,
+      agent: describeAgent(),
+      workers,
+      fetchText,
+      tellCell: (message, transfer = []) => this.#cell.port1.postMessage(message, transfer),
+      onChange: () => this.#change(),
+    });
+    port.onmessage = ({ data }) => this.#obey(data);
+    this.#cell.port1.onmessage = ({ data }) => {
+      if (data.type === "ready") {
+        this.#timings.ready ||= performance.now();
+        this.#timings.workers.push(data.ms);
+      }
+      this.#volunteer.fromCell(data);
+    };
+    addEventListener("online", () => this.#volunteer.connect());
+    this.#report(); // the page knows now that somebody is here
+    this.#volunteer.connect();
+    this.#load(workers).catch((error) => this.#volunteer.fail(error instanceof Error ? error.message : String(error)));
+  }
+
+  /** @param {number} workers */
+  async #load(workers) {
+    const [manifest, cell] = await Promise.all([fetchManifest(), openCell()]);
+    const snapshot = BUNDLE_FILES.snapshot in manifest.files;
+    // The cell's origin is opaque, so no other target than "*" can be named; the frame is our own and has one document.
+    cell.postMessage({ type: "connect", workers, snapshot }, "*", [this.#cell.port2]);
+    await fetchBundle(manifest, (name, bytes) => {
+      this.#cell.port1.postMessage({ type: "file", name, bytes }, [bytes]);
+    });
+    this.#timings.bundle = performance.now();
+    this.#volunteer.ready();
+  }
+
+  /** @param {ToBridge} wish */
+  #obey(wish) {
+    if (wish.type === "pause") this.#volunteer.pause();
+    else if (wish.type === "resume") this.#volunteer.resume();
+  }
+
+  /** @returns {State} */
+  #state() {
+    const { ended, paused, connected, uncomputed } = this.#volunteer;
+    if (ended) return "failed";
+    if (paused) return "paused";
+    if (!this.#timings.ready) return "loading";
+    if (uncomputed > 0) return "computing";
+    return connected ? "waiting" : "offline";
+  }
+
+  #change() {
+    if (this.#volunteer.acknowledged > 0 && this.#timings.acknowledged === 0) {
+      this.#timings.acknowledged = performance.now();
+      this.#report();
+    }
+    this.#statusTimer ??= setTimeout(() => {
+      this.#statusTimer = undefined;
+      this.#report();
+    }, STATUS_MS);
+  }
+
+  #report() {
+    const { ended: message, task, computed: payloads, failed, acknowledged } = this.#volunteer;
+    /** @type {import("./channels.js").Status} */
+    const status = { type: "status", state: this.#state(), message, task, payloads, failed, acknowledged, timings: this.#timings };
+    this.#port.postMessage(status);
+  }
+}
+
+/** @param {MessageEvent} event */
+function connect(event) {
+  if (event.source !== parent || event.data?.type !== "start" || !event.ports[0]) return;
+  removeEventListener("message", connect);
+  const workers = Math.min(MAX_WORKERS, Math.max(1, Math.floor(Number(event.data.workers)) || 1));
+  const site = event.origin.replace(/^\w+:\/\//, "").slice(0, 200);
+  new Bridge(event.ports[0], site, workers);
+}
+
+// A page of its own is no volunteer: nobody has been asked there.
+if (parent !== window) addEventListener("message", connect);

@@ -1,0 +1,223 @@
+/**
+ * One worker as its pool sees it: boots, is bound to one task, holds slices of payloads, and is ended when it must be.
+ */
+
+import { joinResults, sliceOf } from "./queue.js";
+
+/** @typedef {import("./queue.js").Entry} Entry */
+/** @typedef {import("./channels.js").FromWorker} FromWorker */
+
+/** Seconds after which a step ends and its results are told. */
+const STEP_SECONDS = 0.05;
+/** What messages may take on their way before a time limit counts as passed. */
+const SLACK_MS = 250;
+/** Running a unit's module, with its imports, may take so long even if one payload may not. */
+const OPENING_MS = 30_000;
+/** A clock that jumps ahead by more was asleep with its machine, or its tab was. */
+const ASLEEP_MS = 5000;
+
+/**
+ * @typedef {object} Owner
+ * @property {(ms: number, plain: string) => void} onReady it took so long; why the snapshot was not used, or nothing
+ * @property {(interpreter: Interpreter, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
+ *   ms: number) => void} onResults
+ * @property {(interpreter: Interpreter, entries: Entry[]) => void} onReturned payloads that it did not begin
+ * @property {(interpreter: Interpreter, reason: string) => void} onCrash it has been ended
+ */
+
+/**
+ * @typedef {object} Unit
+ * @property {string} task
+ * @property {number} timeout seconds for one payload
+ * @property {number} maxResultBytes
+ * @property {string} source
+ * @property {string} info for the runner
+ */
+
+export class Interpreter {
+  /** @type {"booting" | "ready" | "open" | "ended"} */
+  state = "booting";
+  /** @type {Unit | null} */
+  unit = null;
+  /**
+   * What it was given and has not answered; the first slice is the one being computed.
+   * @type {Entry[][]}
+   */
+  slices = [];
+  /** The one payload that it computes may have brought a worker down before. */
+  careful = false;
+  /** When it was last given something to do while idle, or finished a step. */
+  since;
+  #started = 0;
+  #opening = false;
+  #late = 0;
+  #forgiven = false;
+  #lastWatched = 0;
+  /** @type {Worker | undefined} */
+  #worker;
+  #owner;
+
+  /**
+   * @param {import("./runtime.js").Runtime} runtime
+   * @param {Owner} owner
+   * @param {number} now milliseconds
+   */
+  constructor(runtime, owner, now) {
+    this.#owner = owner;
+    this.since = now;
+    this.#boot(runtime).catch((error) => this.#crash(String(error)));
+  }
+
+  /** @param {import("./runtime.js").Runtime} runtime */
+  async #boot(runtime) {
+    const { worker, boot } = await runtime.start();
+    if (this.state === "ended") return worker.terminate();
+    this.#worker = worker;
+    this.#started = performance.now();
+    worker.onmessage = ({ data }) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#crash(event.message || "its script failed");
+    };
+    worker.onmessageerror = () => this.#crash("it said something unreadable");
+    await boot();
+  }
+
+  /** The task it is bound to; empty: none yet. */
+  get task() {
+    return this.unit?.task ?? "";
+  }
+
+  /** Payloads that it holds. */
+  get held() {
+    return this.slices.reduce((sum, slice) => sum + slice.length, 0);
+  }
+
+  get computing() {
+    return this.slices.length > 0;
+  }
+
+  /**
+   * Bind it to a task, for good.
+   * @param {Unit} unit
+   */
+  open(unit) {
+    this.unit = unit;
+    this.state = "open";
+    this.#opening = true;
+    this.#tell({ type: "open", source: unit.source, info: unit.info });
+  }
+
+  /**
+   * @param {Entry[]} entries
+   * @param {boolean} alone its result is told at once, for itself
+   * @param {number} now
+   */
+  give(entries, alone, now) {
+    if (!this.computing) this.#progress(now);
+    this.slices.push(entries);
+    const { items, data } = sliceOf(entries);
+    this.#tell({ type: "slice", items, data, budget: alone ? 0 : STEP_SECONDS }, [data.buffer]);
+  }
+
+  /** Have it give back what it has not begun; `onReturned` follows. */
+  hold() {
+    this.#tell({ type: "hold" });
+  }
+
+  /**
+   * Whether a payload takes longer than it may. To be asked a few times a second.
+   * @param {number} now
+   * @returns {boolean}
+   */
+  overtime(now) {
+    const slept = now - this.#lastWatched > ASLEEP_MS;
+    this.#lastWatched = now;
+    if (!this.computing || !this.unit) return false;
+    if (slept && !this.#forgiven) {
+      this.since = now;
+      this.#forgiven = true;
+    }
+    const allowed = this.unit.timeout * 1000 + STEP_SECONDS * 1000 + SLACK_MS;
+    const limit = this.#opening ? Math.max(allowed, OPENING_MS) : allowed;
+    if (now - this.since < limit) return false;
+    this.#late += 1; // what it said may be waiting behind the timer that asks: only the second time counts
+    return this.#late > 1;
+  }
+
+  /**
+   * End it.
+   * @returns {Entry[][]} the slices that it leaves behind
+   */
+  end() {
+    this.state = "ended";
+    this.#worker?.terminate();
+    const left = this.slices;
+    this.slices = [];
+    return left;
+  }
+
+  /** @param {number} now */
+  #progress(now) {
+    this.since = now;
+    this.#late = 0;
+    this.#forgiven = false;
+  }
+
+  /** @param {string} reason */
+  #crash(reason) {
+    if (this.state === "ended") return;
+    this.#owner.onCrash(this, reason);
+  }
+
+  /** @param {FromWorker} message */
+  #receive(message) {
+    if (this.state === "ended") return;
+    const now = performance.now();
+    try {
+      switch (message.type) {
+        case "ready":
+          if (this.state !== "booting") break;
+          this.state = "ready";
+          this.#owner.onReady(now - this.#started - message.idle, message.plain);
+          break;
+        case "opened":
+          this.#opening = false;
+          this.#progress(now);
+          break;
+        case "results":
+          this.#results(message, now);
+          break;
+        case "held":
+          this.#owner.onReturned(this, this.slices.splice(this.slices.length - message.slices).flat());
+          break;
+        case "fatal":
+          this.#crash(message.message);
+          break;
+      }
+    } catch (error) {
+      this.#crash(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /**
+   * @param {import("./channels.js").StepResults} message
+   * @param {number} now
+   */
+  #results({ items, data, ms }, now) {
+    const slice = this.slices[0] ?? [];
+    const results = joinResults(items, data, slice, this.unit?.maxResultBytes ?? 0);
+    if (results.length === slice.length) this.slices.shift();
+    else this.slices[0] = slice.slice(results.length);
+    this.#progress(now);
+    this.#owner.onResults(this, results, data, ms);
+  }
+
+  /**
+   * @param {import("./channels.js").ToWorker} message
+   * @param {Transferable[]} [transfer]
+   */
+  #tell(message, transfer = []) {
+    this.#worker?.postMessage(message, transfer);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Messages between a volunteer's bridge and a distributor, version 1: this side's copy of `server/disio/wire/volunteer.py`.
+ *
+ * Every WebSocket message is one binary frame: the length of its head (4 bytes, little-endian), the head (a JSON object with
+ * a `type`), then the data: the bytes that the head's sizes speak of, one after the other. `docs/protocol.md` tells the order
+ * of things; `tests/fixtures/protocol.json` is checked against both sides.
+ */
+
+export const PROTOCOL_VERSION = 1;
+/** No frame is larger, in either direction. */
+export const MAX_FRAME_BYTES = 20 * 1024 * 1024;
+export const MAX_HEAD_BYTES = 2 * 1024 * 1024;
+/** Leases or results in one frame. */
+export const MAX_ITEMS = 8192;
+/** Leases that one volunteer may hold unfinished. */
+export const MAX_WINDOW = 4096;
+/** Characters of what a unit printed, in one result. */
+export const MAX_LOG_CHARACTERS = 65536;
+
+export const ANSWERED = 0;
+export const FAILED = 1;
+
+/**
+ * One payload on its way in: lease, index in its task, bytes.
+ * @typedef {[lease: number, index: number, size: number]} LeaseItem
+ */
+
+/**
+ * One result on its way back: lease, outcome (0 answered, 1 failed), bytes, milliseconds of computing, what was printed.
+ * @typedef {[lease: number, outcome: number, size: number, ms: number, log?: string]} ResultItem
+ */
+
+/** @typedef {{browser: string, version: string, platform: string}} Agent */
+
+/**
+ * @typedef {{type: "hello", protocol: number, secret: string, site: string, agent: Agent, workers: number,
+ *   holding: Record<string, number[]>}} Hello
+ * @typedef {{type: "credit", window: number}} Credit
+ * @typedef {{type: "results", task: string, items: ResultItem[]}} Results
+ * @typedef {{type: "return", task: string, leases: number[]}} Return
+ * @typedef {Hello | Credit | Results | Return} ToDistributor
+ */
+
+/**
+ * @typedef {{type: "welcome", protocol: number, volunteer: string, distributor: string, bundle: string}} Welcome
+ * @typedef {{type: "task", task: string, name: string, filename: string, description: string, unit: string,
+ *   timeout: number, max_result_bytes: number}} Task
+ * @typedef {{type: "work", task: string, items: LeaseItem[]}} Work
+ * @typedef {{type: "ack", task: string, leases: number[], rejected?: Record<string, string>}} Ack
+ * @typedef {{type: "revoke", task: string, leases?: number[]}} Revoke
+ * @typedef {{type: "error", code: string, message: string, retry?: boolean}} Refusal
+ * @typedef {Welcome | Task | Work | Ack | Revoke | Refusal} FromDistributor
+ */
+
+/** A frame that is no frame of this protocol. */
+export class ProtocolError extends Error {
+  name = "ProtocolError";
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const KNOWN = new Set(["welcome", "task", "work", "ack", "revoke", "error"]);
+
+/**
+ * One frame from a message and the data its sizes speak of.
+ * @param {ToDistributor | FromDistributor} message
+ * @param {Uint8Array[]} [parts] the data, in order
+ * @returns {Uint8Array<ArrayBuffer>}
+ * @throws {ProtocolError} it would be larger than is allowed
+ */
+export function pack(message, parts = []) {
+  const head = encoder.encode(JSON.stringify(message));
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 4 + head.byteLength);
+  if (size > MAX_FRAME_BYTES || head.byteLength > MAX_HEAD_BYTES) {
+    throw new ProtocolError(`a ${message.type} frame of ${size} bytes is larger than the protocol allows`);
+  }
+  const frame = new Uint8Array(size);
+  new DataView(frame.buffer).setUint32(0, head.byteLength, true);
+  frame.set(head, 4);
+  let end = 4 + head.byteLength;
+  for (const part of parts) {
+    frame.set(part, end);
+    end += part.byteLength;
+  }
+  return frame;
+}
+
+/**
+ * The message of a frame from the distributor, and where in the frame its data begins.
+ * @param {unknown} frame what the WebSocket gave
+ * @returns {{message: FromDistributor, data: Uint8Array<ArrayBuffer>}} `data` is a view into the frame
+ * @throws {ProtocolError} not a frame, not JSON, an unknown message, or sizes that do not add up to the data
+ */
+export function unpack(frame) {
+  if (!(frame instanceof ArrayBuffer)) throw new ProtocolError("a message arrived that is no binary frame");
+  if (frame.byteLength < 4) throw new ProtocolError("the frame is shorter than its 4 bytes of head length");
+  const end = 4 + new DataView(frame).getUint32(0, true);
+  if (end > frame.byteLength) throw new ProtocolError("the head is longer than the frame");
+  /** @type {FromDistributor} */
+  let message;
+  try {
+    message = JSON.parse(decoder.decode(new Uint8Array(frame, 4, end - 4)));
+  } catch (error) {
+    throw new ProtocolError(`the head is no JSON: ${error}`);
+  }
+  if (typeof message !== "object" || message === null || !KNOWN.has(message.type)) {
+    throw new ProtocolError("the head is no message of this protocol");
+  }
+  const data = new Uint8Array(frame, end);
+  if (message.type === "work" && sizeOf(message.items) !== data.byteLength) {
+    throw new ProtocolError("the sizes of the payloads do not add up to the data");
+  }
+  return { message, data };
+}
+
+/**
+ * How many bytes of data belong to these items.
+ * @param {ReadonlyArray<LeaseItem | ResultItem>} items
+ */
+export function sizeOf(items) {
+  let sum = 0;
+  for (const item of items) sum += item[2];
+  return sum;
+}

@@ -1,0 +1,322 @@
+/**
+ * The cell's workers: gives them payloads, ends those that run over their time, finds the one payload that is to blame.
+ */
+
+import { Interpreter } from "./interpreter.js";
+import { FAILED } from "./messages.js";
+import { TaskQueue } from "./queue.js";
+
+/** @typedef {import("./queue.js").Entry} Entry */
+/** @typedef {import("./interpreter.js").Unit} Unit */
+/** @typedef {import("./channels.js").FromCell} FromCell */
+
+/** Interpreters beyond those that compute: other tasks' that may go on soon, or a spare one. */
+const EXTRA = 2;
+/** A task's interpreter that had nothing to do for so long is ended, for its memory. */
+const IDLE_MS = 30_000;
+/** A task computes for so long before another that waits has its turn. */
+const TURN_MS = 1000;
+/** What is under way at a pause may end by itself in this time. */
+const PAUSE_MS = 1000;
+/** After a worker had to be ended, a spare one is kept ready for so long. */
+const WARY_MS = 60_000;
+/** So many interpreters in a row that never became ready mean that none will. */
+const MAX_FAILED_BOOTS = 3;
+const MAX_LOG_BYTES = 16_384;
+
+class TaskRecord {
+  queue = new TaskQueue();
+  served = 0;
+  turnSince = 0;
+
+  /** @param {Unit} unit */
+  constructor(unit) {
+    this.unit = unit;
+  }
+}
+
+export class Pool {
+  /** @type {Map<string, TaskRecord>} */
+  #tasks = new Map();
+  /** @type {Set<Interpreter>} */
+  #interpreters = new Set();
+  #paused = false;
+  #pausedAt = 0;
+  #waryUntil = 0;
+  #failedBoots = 0;
+  #runtime;
+  #size;
+  #tell;
+
+  /**
+   * @param {import("./runtime.js").Runtime} runtime
+   * @param {number} size workers that compute at the same time
+   * @param {(message: FromCell, transfer?: Transferable[]) => void} tell the bridge
+   */
+  constructor(runtime, size, tell) {
+    this.#runtime = runtime;
+    this.#size = size;
+    this.#tell = tell;
+    this.#boot();
+  }
+
+  /** @param {import("./channels.js").GiveTask} message */
+  addTask({ task, filename, timeout, maxResultBytes, source, params }) {
+    const info = { task, filename, params: base64(params), max_result_bytes: maxResultBytes, max_log_bytes: MAX_LOG_BYTES };
+    this.#tasks.set(task, new TaskRecord({ task, timeout, maxResultBytes, source, info: JSON.stringify(info) }));
+  }
+
+  /** @param {import("./channels.js").GiveWork} message */
+  addWork({ task, items, data }) {
+    const record = this.#tasks.get(task);
+    if (!record) return this.#tell({ type: "returned", task, leases: items.map(([lease]) => lease) });
+    record.queue.add(items, data);
+    this.#feed();
+  }
+
+  /** @param {import("./channels.js").TakeBack} message */
+  revoke({ task, leases }) {
+    const gone = leases.length > 0 ? new Set(leases) : null;
+    this.#tasks.get(task)?.queue.drop(gone);
+    for (const interpreter of this.#bound(task)) {
+      if (interpreter.computing && interpreter.slices.flat().every(({ lease }) => !gone || gone.has(lease))) {
+        this.#end(interpreter);
+      }
+    }
+    this.#feed();
+  }
+
+  /** Stop computing, within a second, and give everything back. */
+  pause() {
+    this.#paused = true;
+    this.#pausedAt = performance.now();
+    for (const [task, { queue }] of this.#tasks) this.#giveBack(task, queue.drop(null));
+    for (const interpreter of this.#interpreters) if (interpreter.computing) interpreter.hold();
+  }
+
+  resume() {
+    this.#paused = false;
+    this.#feed();
+  }
+
+  /** To be called a few times a second: time limits, idle interpreters. */
+  watch() {
+    const now = performance.now();
+    for (const interpreter of this.#interpreters) {
+      if (interpreter.overtime(now)) this.#blame(interpreter, "timeout", "");
+      else if (this.#paused && interpreter.computing && now - this.#pausedAt > PAUSE_MS) this.#interrupt(interpreter);
+      else if (interpreter.task && !interpreter.computing && now - interpreter.since > IDLE_MS) this.#end(interpreter);
+    }
+    this.#feed();
+  }
+
+  // ---- what interpreters say ------------------------------------------------------------------
+
+  /**
+   * @param {number} ms
+   * @param {string} plain
+   */
+  onReady(ms, plain) {
+    this.#failedBoots = 0;
+    if (plain) this.#tell({ type: "log", message: plain });
+    this.#tell({ type: "ready", ms });
+    // The first one has the machine for itself until it is ready: the first result comes sooner.
+    while (!this.#paused && this.#interpreters.size < this.#size) this.#boot();
+    this.#feed();
+  }
+
+  /**
+   * @param {Interpreter} interpreter
+   * @param {import("./messages.js").ResultItem[]} items
+   * @param {Uint8Array<ArrayBuffer>} data
+   * @param {number} ms
+   */
+  onResults(interpreter, items, data, ms) {
+    const { task } = interpreter;
+    this.#tasks.get(task)?.queue.observe(items.length, ms);
+    this.#feed(); // first, so that the worker goes on
+    this.#tell({ type: "results", task, items, data, ms }, [data.buffer]);
+  }
+
+  /**
+   * @param {Interpreter} interpreter
+   * @param {Entry[]} entries
+   */
+  onReturned(interpreter, entries) {
+    if (this.#paused) this.#giveBack(interpreter.task, entries.map(({ lease }) => lease));
+    else this.#tasks.get(interpreter.task)?.queue.putBack(entries); // resumed in the meantime
+    this.#feed();
+  }
+
+  /**
+   * @param {Interpreter} interpreter
+   * @param {string} reason
+   */
+  onCrash(interpreter, reason) {
+    if (interpreter.state === "booting") {
+      this.#end(interpreter);
+      this.#failedBoots += 1;
+      if (this.#failedBoots >= MAX_FAILED_BOOTS) return this.#tell({ type: "failed", message: reason });
+      this.#boot();
+    } else {
+      this.#blame(interpreter, "crash", reason);
+      this.#feed();
+    }
+  }
+
+  // ---- who gets what --------------------------------------------------------------------------
+
+  #feed() {
+    if (this.#paused) return;
+    const now = performance.now();
+    this.#topUp(now);
+    let record = this.#next();
+    for (; record && this.#running() < this.#size; record = this.#next()) {
+      const interpreter = this.#idle(record.unit.task) ?? this.#idle("");
+      if (!interpreter) {
+        this.#makeRoom(record.unit.task);
+        break;
+      }
+      if (!interpreter.task) interpreter.open(record.unit);
+      record.served = record.turnSince = now;
+      this.#give(interpreter, record, now);
+    }
+    const waits = record !== undefined && this.#bound(record.unit.task).length === 0;
+    if ((waits || now < this.#waryUntil) && !this.#idle("") && !this.#booting()) this.#makeRoom(record?.unit.task ?? "");
+  }
+
+  /**
+   * Keep the workers of tasks whose turn it is well supplied.
+   * @param {number} now
+   */
+  #topUp(now) {
+    for (const interpreter of this.#interpreters) {
+      const record = this.#tasks.get(interpreter.task);
+      if (!record || !interpreter.computing || interpreter.careful) continue;
+      const others = [...this.#tasks.values()].some((other) => other !== record && !other.queue.empty);
+      if (others && now - record.turnSince > TURN_MS) continue;
+      this.#give(interpreter, record, now);
+    }
+  }
+
+  /**
+   * @param {Interpreter} interpreter
+   * @param {TaskRecord} record
+   * @param {number} now
+   */
+  #give(interpreter, { queue }, now) {
+    const suspect = interpreter.computing ? undefined : queue.suspects.shift();
+    interpreter.careful = suspect !== undefined;
+    const entries = suspect ? [suspect] : queue.take(interpreter.held, this.#size);
+    if (entries.length > 0) interpreter.give(entries, interpreter.careful, now);
+  }
+
+  /** The task that has waited longest among those with something to compute. */
+  #next() {
+    let next;
+    for (const record of this.#tasks.values()) {
+      if (!record.queue.empty && (!next || record.served < next.served)) next = record;
+    }
+    return next;
+  }
+
+  /** @param {string} task */
+  #idle(task) {
+    for (const interpreter of this.#interpreters) {
+      const state = task ? "open" : "ready";
+      if (interpreter.state === state && interpreter.task === task && !interpreter.computing) return interpreter;
+    }
+    return undefined;
+  }
+
+  #running() {
+    return [...this.#interpreters].filter(({ computing }) => computing).length;
+  }
+
+  #booting() {
+    return [...this.#interpreters].filter(({ state }) => state === "booting").length;
+  }
+
+  /** @param {string} task */
+  #bound(task) {
+    return [...this.#interpreters].filter((interpreter) => interpreter.task === task);
+  }
+
+  /**
+   * Boot another interpreter, if need be in the place of one that is idle.
+   * @param {string} task for whose sake; its own interpreters stay
+   */
+  #makeRoom(task) {
+    if (this.#booting() >= Math.max(1, this.#size - this.#running())) return;
+    if (this.#interpreters.size >= this.#size + EXTRA) {
+      const idle = [...this.#interpreters].filter((one) => one.state === "open" && !one.computing && one.task !== task);
+      if (idle.length === 0) return;
+      this.#end(idle.reduce((oldest, one) => (one.since < oldest.since ? one : oldest)));
+    }
+    this.#boot();
+  }
+
+  #boot() {
+    this.#interpreters.add(new Interpreter(this.#runtime, this, performance.now()));
+  }
+
+  /** @param {Interpreter} interpreter */
+  #end(interpreter) {
+    this.#interpreters.delete(interpreter);
+    return interpreter.end();
+  }
+
+  // ---- when something goes wrong --------------------------------------------------------------
+
+  /**
+   * End an interpreter for what one of its payloads did. If it is clear which one, that one has failed; if not, those in
+   * question are computed again one by one, and the others as if nothing had been.
+   * @param {Interpreter} interpreter
+   * @param {"timeout" | "crash"} kind
+   * @param {string} reason
+   */
+  #blame(interpreter, kind, reason) {
+    const { task, unit, since } = interpreter;
+    const [questionable = [], ...untouched] = this.#end(interpreter);
+    const now = performance.now();
+    this.#waryUntil = now + WARY_MS;
+    const record = this.#tasks.get(task);
+    if (!record || !unit) return;
+    record.queue.putBack(untouched.flat());
+    if (questionable.length !== 1) {
+      record.queue.suspects.push(...questionable);
+      return;
+    }
+    const message =
+      kind === "timeout"
+        ? `the payload took longer than ${unit.timeout} s, which is the time limit of this task`
+        : `the interpreter ended while it computed this payload: ${reason}`;
+    const data = new TextEncoder().encode(JSON.stringify({ kind, message: message.slice(0, 2000), traceback: "" }));
+    const ms = now - since;
+    this.#tell({ type: "results", task, items: [[questionable[0].lease, FAILED, data.byteLength, ms]], data, ms }, [data.buffer]);
+  }
+
+  /**
+   * End an interpreter that does not come to an end by itself during a pause.
+   * @param {Interpreter} interpreter
+   */
+  #interrupt(interpreter) {
+    const left = this.#end(interpreter).flat();
+    this.#giveBack(interpreter.task, left.map(({ lease }) => lease));
+  }
+
+  /**
+   * @param {string} task
+   * @param {number[]} leases
+   */
+  #giveBack(task, leases) {
+    if (leases.length > 0) this.#tell({ type: "returned", task, leases });
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function base64(bytes) {
+  let text = "";
+  for (let start = 0; start < bytes.length; start += 8192) text += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  return btoa(text);
+}

@@ -1,0 +1,228 @@
+/**
+ * One visit: takes leases from the distributor, has the cell compute them, sends back results until they are acknowledged.
+ */
+
+import { Connection } from "./connection.js";
+import { Credit } from "./credit.js";
+import { PROTOCOL_VERSION } from "./messages.js";
+import { Outbox } from "./outbox.js";
+
+/** @typedef {import("./channels.js").FromCell} FromCell */
+/** @typedef {import("./channels.js").ToCell} ToCell */
+/** @typedef {import("./messages.js").FromDistributor} FromDistributor */
+
+/**
+ * @typedef {object} Visit
+ * @property {string} url of the distributor's WebSocket
+ * @property {string} site the host whose page this is
+ * @property {import("./messages.js").Agent} agent
+ * @property {number} workers
+ * @property {(sha256: string) => Promise<string>} fetchText
+ * @property {(message: ToCell, transfer?: Transferable[]) => void} tellCell
+ * @property {() => void} onChange something that a status shows has changed
+ * @property {typeof WebSocket} [WebSocket]
+ */
+
+export class Volunteer {
+  /** The distributor can be reached. */
+  connected = false;
+  paused = false;
+  /** Why it ended; empty: it has not. */
+  ended = "";
+  /** What the visitor is told to compute. */
+  task = "";
+  computed = 0;
+  failed = 0;
+  acknowledged = 0;
+
+  #outbox = new Outbox();
+  /** @type {Map<string, import("./messages.js").Task>} */
+  #tasks = new Map();
+  /** Work is posted after its task, whose source is fetched: everything for the cell goes through here, in order. */
+  #order = Promise.resolve();
+  #ready = false;
+  #secret = newSecret();
+  #credit;
+  #connection;
+  #visit;
+
+  /** @param {Visit} visit */
+  constructor(visit) {
+    this.#visit = visit;
+    this.#credit = new Credit(visit.workers);
+    this.#connection = new Connection(
+      visit.url,
+      {
+        hello: () => this.#hello(),
+        onWelcome: () => this.#welcome(),
+        onMessage: (message, data) => this.#receive(message, data),
+        onLost: () => this.#lost(),
+        onEnd: (message) => this.fail(message),
+      },
+      visit.WebSocket,
+    );
+  }
+
+  /** Leases that are not computed yet. */
+  get uncomputed() {
+    return this.#outbox.uncomputed;
+  }
+
+  /** Connect, or try again at once. */
+  connect() {
+    this.#connection.connect();
+  }
+
+  /** The cell has, or will soon have, what it needs to compute. */
+  ready() {
+    this.#ready = true;
+    this.#flush();
+  }
+
+  pause() {
+    this.paused = true;
+    this.#visit.tellCell({ type: "pause" });
+    this.#flush();
+    this.#visit.onChange();
+  }
+
+  resume() {
+    this.paused = false;
+    this.#visit.tellCell({ type: "resume" });
+    this.#flush();
+    this.#visit.onChange();
+  }
+
+  /** The visit is over. */
+  close() {
+    this.#connection.close();
+  }
+
+  /** @param {string} message why this visit cannot go on */
+  fail(message) {
+    this.ended = message;
+    this.#connection.close();
+    this.#visit.tellCell({ type: "pause" });
+    this.#visit.onChange();
+  }
+
+  /** @param {FromCell} message */
+  fromCell(message) {
+    switch (message.type) {
+      case "results": {
+        const count = this.#outbox.add(message.task, message.items, message.data);
+        this.#credit.computed(message.items.length, message.ms);
+        this.computed += count;
+        this.failed += message.items.filter(([, outcome]) => outcome === 1).length;
+        break;
+      }
+      case "returned":
+        this.#outbox.forget(message.task, message.leases);
+        this.#connection.send({ type: "return", task: message.task, leases: message.leases });
+        break;
+      case "failed":
+        return this.fail(message.message);
+      case "log":
+        console.info(`disio: ${message.message}`);
+        break;
+      case "ready":
+        break;
+    }
+    this.#flush();
+    this.#visit.onChange();
+  }
+
+  #hello() {
+    const { site, agent, workers } = this.#visit;
+    const holding = this.#outbox.holding();
+    return { type: /** @type {const} */ ("hello"), protocol: PROTOCOL_VERSION, secret: this.#secret, site, agent, workers, holding };
+  }
+
+  #welcome() {
+    this.connected = true;
+    this.#outbox.disconnected();
+    this.#credit.disconnected();
+    this.#flush();
+    this.#visit.onChange();
+  }
+
+  #lost() {
+    this.connected = false;
+    this.#visit.onChange();
+  }
+
+  /**
+   * @param {FromDistributor} message
+   * @param {Uint8Array<ArrayBuffer>} data
+   */
+  #receive(message, data) {
+    switch (message.type) {
+      case "task":
+        this.#takeTask(message, data);
+        break;
+      case "work":
+        this.#outbox.give(message.task, message.items);
+        this.#credit.received(message.items.length, data.byteLength);
+        this.#inOrder(() => {
+          const { task, items } = message;
+          this.#visit.tellCell({ type: "work", task, items, data }, [data.buffer]);
+          this.task = this.#tasks.get(task)?.description || this.#tasks.get(task)?.name || "";
+        });
+        break;
+      case "ack": {
+        const rejected = Object.entries(message.rejected ?? {});
+        for (const [lease, reason] of rejected) console.info(`disio: result ${lease} does not count: ${reason}`);
+        this.acknowledged += this.#outbox.acknowledge(message.task, message.leases);
+        this.#outbox.acknowledge(message.task, rejected.map(([lease]) => Number(lease)));
+        break;
+      }
+      case "revoke": {
+        const { task, leases = [] } = message;
+        this.#outbox.forget(task, leases);
+        this.#inOrder(() => this.#visit.tellCell({ type: "revoke", task, leases }));
+        break;
+      }
+    }
+    this.#flush();
+    this.#visit.onChange();
+  }
+
+  /**
+   * @param {import("./messages.js").Task} message
+   * @param {Uint8Array<ArrayBuffer>} params
+   */
+  #takeTask(message, params) {
+    const { task, filename, timeout, max_result_bytes: maxResultBytes, unit } = message;
+    if (this.#tasks.has(task)) return; // told again after a reconnect
+    this.#tasks.set(task, message);
+    const fetched = this.#visit.fetchText(unit);
+    fetched.catch(() => {}); // awaited below, after what came before
+    this.#inOrder(async () => {
+      try {
+        const source = await fetched;
+        this.#visit.tellCell({ type: "task", task, filename, timeout, maxResultBytes, source, params });
+      } catch (error) {
+        this.#tasks.delete(task); // its work is returned by the cell, and a later visit may do better
+        console.warn(`disio: the source of ${task} did not come: ${error}`);
+      }
+    });
+  }
+
+  /** @param {() => void | Promise<void>} action */
+  #inOrder(action) {
+    this.#order = this.#order.then(action).catch((error) => this.fail(String(error)));
+  }
+
+  /** Send what can be sent now. */
+  #flush() {
+    if (!this.#connection.open) return;
+    for (const { task, items, parts } of this.#outbox.frames()) this.#connection.send({ type: "results", task, items }, parts);
+    const window = this.#credit.change(this.#ready && !this.paused);
+    if (window !== null) this.#connection.send({ type: "credit", window });
+  }
+}
+
+/** The secret of one visit: 16 random bytes in hexadecimal. */
+function newSecret() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,222 @@
+/**
+ * One Pyodide interpreter, for one task: boots from bytes that the cell posts, opens a unit, computes slices of payloads.
+ *
+ * This is a classic script, because a module worker from a blob: URL fails in a frame of opaque origin, and it needs no
+ * network: there is none (see docs/browser.md). Messages: `channels.js`, cell and worker.
+ */
+"use strict";
+
+(() => {
+  /** @typedef {import("./channels.js").FromWorker} FromWorker */
+
+  const HOME = "https://bundle.invalid/"; // where Pyodide believes its files to be; answered below, never resolved
+  const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+  const PAGE_BYTES = 65536;
+
+  /** Pyodide refuses classic workers, and tells them by an importScripts that works. Units must not have it either. */
+  Object.assign(self, {
+    importScripts() {
+      throw new TypeError("importScripts is not available here");
+    },
+  });
+
+  /** @type {Promise<{loadPyodide: (options: object) => Promise<any>}>} */
+  let pyodideModule;
+  /** @type {Promise<{default: Function}>} */
+  let asmModule;
+  let idle = 0; // milliseconds that it only waited for files
+  let restingSince = performance.now();
+  /** @type {any} */
+  let pyodide;
+  /** @type {any} */
+  let toBytes;
+  /** @type {any} */
+  let runner;
+  /** @type {any} */
+  let session;
+  /** @type {any} */
+  let step;
+  /** @type {import("./channels.js").Slice[]} */
+  let slices = [];
+  let queued = 0;
+  let budget = 0;
+  let scheduled = false;
+
+  // A message to oneself comes after the messages that wait already, and without a timer's delay of 4 ms.
+  const turn = new MessageChannel();
+  turn.port1.onmessage = compute;
+
+  const postToCell = self.postMessage.bind(self);
+
+  /**
+   * @param {FromWorker} message
+   * @param {Transferable[]} [transfer]
+   */
+  function tell(message, transfer = []) {
+    postToCell(message, { transfer });
+  }
+
+  /** @param {unknown} error */
+  function fatal(error) {
+    slices = [];
+    queued = 0;
+    session = undefined;
+    tell({ type: "fatal", message: String(error instanceof Error ? error.message || error.name : error).slice(-2000) });
+  }
+
+  /** @param {MessageEvent<import("./channels.js").ToWorker>} event */
+  self.onmessage = async ({ data: message }) => {
+    try {
+      switch (message.type) {
+        case "prepare": {
+          rested();
+          pyodideModule = import(message.pyodide);
+          asmModule = import(message.asm);
+          await Promise.all([pyodideModule, asmModule]);
+          restingSince = performance.now();
+          break;
+        }
+        case "boot": {
+          await Promise.all([pyodideModule, asmModule]);
+          rested();
+          const plain = await boot(message);
+          tell({ type: "ready", idle, plain });
+          break;
+        }
+        case "open":
+          open(message);
+          tell({ type: "opened" });
+          break;
+        case "slice":
+          slices.push(message);
+          schedule();
+          break;
+        case "hold":
+          tell({ type: "held", slices: slices.length });
+          slices = [];
+          break;
+      }
+    } catch (error) {
+      fatal(error);
+    }
+  };
+
+  function rested() {
+    idle += Math.max(0, performance.now() - restingSince);
+  }
+
+  /**
+   * @param {import("./channels.js").Boot} files
+   * @returns {Promise<string>} why the snapshot was not used; empty if it was
+   */
+  async function boot(files) {
+    let reason = "this bundle has no snapshot";
+    if (files.snapshot) {
+      try {
+        pyodide = await load(files, new Uint8Array(files.snapshot));
+        enter();
+        return "";
+      } catch (error) {
+        reason = `the snapshot could not be used: ${error}`;
+      }
+    }
+    pyodide = await load(files, null);
+    enter();
+    return reason;
+  }
+
+  /**
+   * @param {import("./channels.js").Boot} files
+   * @param {Uint8Array | null} snapshot
+   */
+  async function load(files, snapshot) {
+    const { loadPyodide } = await pyodideModule;
+    const originals = { fetch: self.fetch, instantiateStreaming: WebAssembly.instantiateStreaming };
+    const restore = () => {
+      WebAssembly.instantiateStreaming = originals.instantiateStreaming;
+    };
+    /** @type {Record<string, Uint8Array<ArrayBuffer>>} */
+    const answers = {
+      [HOME + "python_stdlib.zip"]: new Uint8Array(files.stdlib),
+      [HOME + "pyodide.asm.wasm"]: EMPTY_WASM, // replaced by the compiled module
+    };
+    self.fetch = async (input) => {
+      const address = String(input instanceof Request ? input.url : input);
+      if (!answers[address]) throw new TypeError(`there is no network here (${address})`);
+      return new Response(answers[address]);
+    };
+    WebAssembly.instantiateStreaming = async (_source, imports) => {
+      restore(); // extension modules come through the same function later
+      const instance = await WebAssembly.instantiate(files.module, imports);
+      const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+      const missing = (snapshot?.byteLength ?? 0) - memory.buffer.byteLength;
+      if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+      return { instance, module: files.module };
+    };
+    try {
+      return await loadPyodide({
+        indexURL: HOME,
+        packageBaseUrl: HOME,
+        createPyodideModule: (await asmModule).default,
+        lockFileContents: new TextDecoder().decode(files.lock),
+        env: { PYTHONHASHSEED: "0" }, // as in the snapshot: one order of sets everywhere
+        stdout: () => {}, // the runner takes what units print
+        stderr: () => {},
+        ...(snapshot && { _loadSnapshot: snapshot }),
+      });
+    } finally {
+      restore();
+      self.fetch = originals.fetch;
+    }
+  }
+
+  function enter() {
+    toBytes = pyodide.runPython("lambda buffer: buffer.to_bytes()");
+    runner = pyodide.pyimport("disio.unit.runner");
+  }
+
+  /** @param {import("./channels.js").Open} unit */
+  function open(unit) {
+    session = runner.open_unit(unit.source, unit.info);
+    step = session.step;
+  }
+
+  function schedule() {
+    if (scheduled) return;
+    scheduled = true;
+    turn.port2.postMessage(null);
+  }
+
+  function compute() {
+    scheduled = false;
+    try {
+      if (queued === 0 && !loadSlice()) return;
+      const begin = performance.now();
+      const pair = step(budget);
+      const ms = performance.now() - begin;
+      const items = pair.get(0);
+      const bytes = pair.get(1);
+      const view = bytes.getBuffer("u8");
+      const data = view.data.slice();
+      view.release();
+      bytes.destroy();
+      pair.destroy();
+      queued = session.queued;
+      tell({ type: "results", items, data, ms }, [data.buffer]);
+      if (queued > 0 || slices.length > 0) schedule();
+    } catch (error) {
+      fatal(error);
+    }
+  }
+
+  function loadSlice() {
+    const slice = session && slices.shift();
+    if (!slice) return false;
+    const bytes = toBytes(slice.data);
+    session.load(slice.items, bytes);
+    bytes.destroy();
+    budget = slice.budget;
+    queued = session.queued;
+    return queued > 0;
+  }
+})();

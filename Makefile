@@ -1,0 +1,62 @@
+# `make` alone lists what there is. Needs GNU make, bash, and python3 >= 3.11; `make setup` gets the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# A Node that setup put into the virtual environment counts as well, after the system's.
+export PATH := $(PATH):$(CURDIR)/.venv/bin
+
+PY := .venv/bin/python
+
+.PHONY: help
+help:  ## list these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup:  ## make everything ready: Python packages, the bundle, a browser (seconds if it is; QUICK=1 compresses less)
+	@bin/setup all
+
+.PHONY: tools
+tools:
+	@bin/setup tools >/dev/null
+
+.PHONY: demo
+demo: setup  ## watch two browsers compute digits of pi (OPEN=1: your own browser instead)
+	@.venv/bin/disio demo $(if $(OPEN),--open)
+
+.PHONY: check
+check: tools  ## formatting, lint, types, layers; of Python and JavaScript
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	@if [ -x worker/node_modules/.bin/tsc ]; then echo "tsc -p worker"; worker/node_modules/.bin/tsc -p worker; \
+	else echo "JavaScript is not checked: no TypeScript in worker/node_modules (install npm, then make setup)"; fi
+	@echo "check: clean"
+
+.PHONY: format
+format: tools  ## format Python, and mend what ruff can mend
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.PHONY: test
+test: setup  ## all tests: units, then real processes and real browsers
+	@status=0; \
+	scripts=(tests/unit/worker/*.test.mjs); \
+	if [ -e "$${scripts[0]}" ]; then \
+	  if command -v node >/dev/null; then node --test "$${scripts[@]}" || status=1; \
+	  else echo "tests of the JavaScript skipped: there is no node"; fi; \
+	fi; \
+	$(PY) -m pytest --durations=10 || status=1; \
+	if [ $$status = 0 ]; then echo "test: all passed"; else echo "test: FAILED, see above"; fi; \
+	exit $$status
+
+.PHONY: clean
+clean:  ## remove what was built and cached; the virtual environment stays
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build test-results pyodide_bundle/dist
+	find server tests bench workunits -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean  ## remove everything that setup made
+	rm -rf .venv pyodide_bundle/node_modules worker/node_modules

@@ -25,7 +25,7 @@ from typing import Any
 DEFAULTS = {
     "width": 960,
     "height": 640,
-    "centre": [-0.7436, 0.1318],
+    "centre": [-0.74338, 0.13148],
     "span": 0.0032,
     "iterations": 800,
     "rows": 8,

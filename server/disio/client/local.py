@@ -62,8 +62,8 @@ class LocalRun:
     Attributes:
         results: of the payloads that were answered, in their order.
         failures: of the others, in their order.
-        answer_data: what ``reduce`` made of the results (or the list of them), in codec bytes; None if a payload
-            failed: an answer from a part of the results would look like an answer.
+        reduced: what ``reduce`` made of the results, in codec bytes; None if the unit has no ``reduce``, or if a
+            payload failed: an answer from a part of the results would look like an answer.
         payloads: how many there were.
         processes: how many computed.
         seconds: from beginning to end.
@@ -73,7 +73,7 @@ class LocalRun:
 
     results: list[LocalResult] = field(repr=False)
     failures: list[LocalFailure]
-    answer_data: bytes | None = field(repr=False)
+    reduced: bytes | None = field(repr=False)
     payloads: int
     processes: int
     seconds: float
@@ -82,8 +82,12 @@ class LocalRun:
 
     @property
     def answer(self) -> Any:
-        """The task's answer; None if a payload failed."""
-        return None if self.answer_data is None else codec.decode(self.answer_data)
+        """The task's answer: what ``reduce`` returned, or the list of all values; None if a payload failed."""
+        if self.failures:
+            return None
+        if self.reduced is None:
+            return [result.value for result in self.results]
+        return codec.decode(self.reduced)
 
 
 def read_unit(path: str | Path) -> Unit:
@@ -151,13 +155,14 @@ def run_local(
     with Pool(unit.source, json.dumps(info), processes=count, timeout=unit.metadata.timeout) as pool:
         pool.run(take, tell)
         ordered = [results[index] for index in sorted(results)]
-        answer = pool.reduce(result.data for result in ordered) if not failures else None
+        whole = unit.has_reduce and not failures
+        reduced = pool.reduce(result.data for result in ordered) if whole else None
         log = pool.log
     tell(len(results) + len(failures), last=True)
     return LocalRun(
         results=ordered,
         failures=[failures[index] for index in sorted(failures)],
-        answer_data=answer,
+        reduced=reduced,
         payloads=len(results) + len(failures),
         processes=count,
         seconds=monotonic() - began,

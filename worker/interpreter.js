@@ -77,7 +77,8 @@ export class Interpreter {
     worker.onmessage = ({ data }) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#crash(event.message || "its script failed");
+      // Later on, it is a callback or a worker that a unit left behind: what we run there reports for itself.
+      if (this.state === "booting") this.#crash(event.message || "its script failed");
     };
     worker.onmessageerror = () => this.#crash("it said something unreadable");
     await boot();

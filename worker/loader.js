@@ -17,13 +17,13 @@
     .failed b::before { background: #d0433b }
     p { margin: 6px 0 10px; color: var(--soft); overflow-wrap: anywhere }
     button { font: inherit; font-weight: 600; padding: 5px 14px; margin-right: 8px; border-radius: 8px; border: 1px solid; background: none; color: var(--soft); cursor: pointer }
-    button:first-of-type { color: var(--go) }
+    button:first-of-type { color: var(--paper); background: var(--go); border-color: var(--go) }
     button:focus-visible { outline: 3px solid var(--go); outline-offset: 2px }
   `;
 
   /** @type {Record<string, [title: string, text: string, ...buttons: string[]]>} */
   const words = {
-    asking: ["Lend this page a little computing time?", "It helps research while the page is open, in a closed frame that sees neither this site nor your data.", "Start", "No, thanks"],
+    asking: ["Lend a little computing time?", "It helps research while the page is open, in a closed frame that sees neither this site nor your data.", "Start", "No, thanks"],
     loading: ["Getting ready", "", "Pause", "Stop"],
     computing: ["Computing for research", "", "Pause", "Stop"],
     waiting: ["Waiting for work", "", "Pause", "Stop"],

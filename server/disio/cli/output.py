@@ -1,15 +1,16 @@
-"""How figures, times and tasks are written for people."""
+"""How tasks are written on the terminal, and where to."""
 
-import math
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 
+from disio.figures import duration, rate
 from disio.wire.api import Task
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 160)
 
 _COLOURS = {
     "running": "cyan",
@@ -19,24 +20,6 @@ _COLOURS = {
     "failed": "red",
     "cancelled": "dim",
 }
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as people say them; a dash if unknown."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
-def rate(per_second: float) -> str:
-    """A rate with a sensible number of digits."""
-    return f"{per_second:,.0f}/s" if per_second >= 10 else f"{per_second:.2g}/s"
 
 
 def state(task: Task) -> str:
@@ -53,16 +36,10 @@ def payloads(task: Task) -> str:
 def task_table(tasks: Iterable[Task]) -> Table:
     """All tasks, one a line."""
     table = Table(box=None, pad_edge=False)
-    for name, justify in (
-        ("TASK", "left"),
-        ("NAME", "left"),
-        ("STATE", "left"),
-        ("ACCEPTED", "right"),
-        ("FAILED", "right"),
-        ("RATE", "right"),
-        ("LEFT", "right"),
-    ):
-        table.add_column(name, justify=justify, overflow="fold" if name == "TASK" else "ellipsis", no_wrap=True)  # type: ignore[arg-type]
+    for name in ("TASK", "NAME", "STATE"):
+        table.add_column(name, no_wrap=name != "NAME", min_width=12 if name == "TASK" else None, overflow="ellipsis")
+    for name in ("ACCEPTED", "FAILED", "RATE", "LEFT"):
+        table.add_column(name, no_wrap=True, justify="right")
     for task in tasks:
         running = not task.ended
         table.add_row(

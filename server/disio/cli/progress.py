@@ -6,6 +6,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from disio.cli import output
+from disio.figures import duration, rate
 from disio.wire.api import Task
 
 
@@ -37,9 +38,9 @@ class TaskProgress:
     def show(self, task: Task) -> None:
         """Show the task as it is now."""
         facts = [
-            output.rate(task.rate),
+            rate(task.rate),
             f"{task.volunteers} volunteer{'' if task.volunteers == 1 else 's'}",
-            f"{output.duration(task.seconds_left)} left",
+            f"{duration(task.seconds_left)} left",
         ]
         if task.failed:
             facts.append(f"{task.failed} failed")

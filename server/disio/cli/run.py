@@ -14,6 +14,7 @@ from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
 from disio.cli.results import printable, write_chunks
 from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
 from disio.errors import UsageError
+from disio.figures import duration, rate
 from disio.unit import codec
 from disio.wire.api import encode
 
@@ -47,13 +48,10 @@ def run(
         output.err.print(ran.log.rstrip("\n"), markup=False)
     if as_json:
         write_chunks(_lines(ran), target)
-    elif ran.answer_data is not None:
-        value = codec.decode(ran.answer_data)
-        write_chunks([printable(value, to_terminal=target is None and sys.stdout.isatty())], target)
+    elif not ran.failures:
+        write_chunks([printable(ran.answer, to_terminal=target is None and sys.stdout.isatty())], target)
     _tell_failures(ran)
-    output.err.print(
-        f"[dim]{ran.payloads:,} payloads in {output.duration(ran.seconds)} on {ran.processes} processes[/]"
-    )
+    output.err.print(f"[dim]{ran.payloads:,} payloads in {duration(ran.seconds)} on {ran.processes} processes[/]")
     if ran.failures:
         raise typer.Exit(1)
 
@@ -75,7 +73,7 @@ class _Bar(Progress):
 
     def show(self, progress: LocalProgress) -> None:
         done = progress.answered + progress.failed
-        facts = output.rate(done / progress.seconds) if progress.seconds > 0 else ""
+        facts = rate(done / progress.seconds) if progress.seconds > 0 else ""
         self.update(self._bar, completed=done, total=progress.payloads, facts=facts)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption, examples
 from disio.client import Client, Task
+from disio.figures import duration, milliseconds, rate
 from disio.wire.api import encode
 
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
@@ -58,13 +59,13 @@ def _show(task: Task, *, as_json: bool) -> None:
         ("accepted", output.payloads(task)),
         ("waiting, computing, failed", f"{task.ready:,}, {task.leased:,}, {task.failed:,}"),
         ("volunteers", f"{task.volunteers:,}"),
-        ("rate", output.rate(task.rate)),
-        ("time per payload", f"{task.mean_ms:,.1f} ms"),
+        ("rate", rate(task.rate)),
+        ("time per payload", milliseconds(task.mean_ms)),
     ]
     if not task.ended:
-        rows.append(("time left", output.duration(task.seconds_left)))
+        rows.append(("time left", duration(task.seconds_left)))
     elif task.finished is not None:
-        rows.append(("took", output.duration(task.finished - task.created)))
+        rows.append(("took", duration(task.finished - task.created)))
     if task.has_answer:
         rows.append(("answer", f"disio results {task.id} --answer"))
     for name, value in rows:

@@ -182,7 +182,7 @@ async def get_failures(task: str) -> Response:
 @document_response(api.AnswerBody)
 @document_response(api.ErrorBody, 404)
 async def get_answer(task: str) -> Response:
-    """What the unit's ``reduce`` returned: a picture as itself, anything else as JSON."""
+    """What reduce returned: a picture as itself, anything else as JSON."""
     wanted = query(AnswerQuery).format
     data = await asking.answer(links(), task)
     if wanted == "codec":

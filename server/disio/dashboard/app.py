@@ -1,15 +1,17 @@
 """The dashboard as a Quart application: pages, API, errors, metrics."""
 
+import asyncio
 from typing import Any
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
-from quart import Quart, Response, request
+from quart import Quart, Response, render_template, request
 from quart_schema import Info, QuartSchema, hide
 from werkzeug.exceptions import HTTPException
 
 import disio
 from disio.dashboard import api as api_routes
+from disio.dashboard import live, pages
 from disio.dashboard.links import Links
 from disio.dashboard.security import secure
 from disio.errors import DisioError
@@ -22,6 +24,7 @@ _MESSAGES = {
     405: "this address does not take this method",
     413: f"the request is larger than {api.MAX_BODY_BYTES // 2**20} MiB",
 }
+_TITLES = {403: "Not from there", 404: "Not here", 503: "Nobody answers"}
 
 
 def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Quart:
@@ -29,7 +32,10 @@ def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Qua
     app = Quart("disio.dashboard")
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
     app.config["QUART_SCHEMA_CONVERSION_PREFERENCE"] = "msgspec"
+    app.config["TEMPLATES_AUTO_RELOAD"] = False
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["disio_links"] = links
+    app.extensions["disio_stop"] = asyncio.Event()
     QuartSchema(
         app,
         openapi_path="/api/openapi.json",
@@ -41,7 +47,8 @@ def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Qua
         ),
     )
     secure(app, allowed_hosts)
-    app.register_blueprint(api_routes.blueprint)
+    for blueprint in (api_routes.blueprint, pages.blueprint, live.blueprint):
+        app.register_blueprint(blueprint)
     _answer_errors(app)
     _serve_metrics(app, links)
     return app
@@ -50,24 +57,28 @@ def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Qua
 def _answer_errors(app: Quart) -> None:
     @app.errorhandler(DisioError)
     async def expected(error: DisioError) -> Response:
-        return _error(error.http_status, error.code, str(error))
+        return await _error(error.http_status, error.code, str(error))
 
     @app.errorhandler(HTTPException)
     async def refused(error: HTTPException) -> Response:
         status = error.code or 500
         message = _MESSAGES.get(status) or (error.description or error.name)
-        return _error(status, error.name.lower().replace(" ", "_"), message)
+        return await _error(status, error.name.lower().replace(" ", "_"), message)
 
     @app.errorhandler(Exception)
     async def unexpected(error: Exception) -> Response:
         log.error("request failed", path=request.path, exc_info=error)
-        return _error(500, "internal", "the dashboard failed; its log says why")
+        return await _error(500, "internal", "the dashboard failed; its log says why")
 
 
-def _error(status: int, code: str, message: str) -> Response:
-    return Response(
-        api.encode(api.ErrorBody(error=code, message=message)), status=status, content_type="application/json"
-    )
+async def _error(status: int, code: str, message: str) -> Response:
+    """An error as JSON for programs, as a page for people."""
+    if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json":
+        body = api.encode(api.ErrorBody(error=code, message=message))
+        return Response(body, status=status, content_type="application/json")
+    title = _TITLES.get(status, "That did not work")
+    page = await render_template("error.html", status=status, title=title, message=message)
+    return Response(page, status=status, content_type="text/html; charset=utf-8")
 
 
 def _serve_metrics(app: Quart, links: Links) -> None:

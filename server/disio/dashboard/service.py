@@ -1,6 +1,7 @@
 """The dashboard as a process."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,11 +46,11 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
     listener = _listen(config)
     app = create_app(links, frozenset(config.allowed_hosts))
     http = Config()
-    http.accesslog = http.errorlog = None
+    http.accesslog = None
+    http.errorlog = logging.getLogger("hypercorn.error")
     http.graceful_timeout = 0.5
     http.include_server_header = False
-    stop = asyncio.Event()
-    app.extensions["disio_stop"] = stop
+    stop: asyncio.Event = app.extensions["disio_stop"]
     host = f"[{config.host}]" if ":" in config.host else config.host
     url = f"http://{host}:{listener.getsockname()[1]}"
     http.bind = [f"fd://{listener.detach()}"]

@@ -2,8 +2,9 @@
 
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
@@ -12,23 +13,11 @@ from typer.main import get_command
 import disio
 from disio.errors import DisioError
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 UrlOption = Annotated[
     str | None,
     typer.Option("--url", envvar="DISIO_URL", help="The dashboard's address.", show_default="http://127.0.0.1:7700"),
 ]
-
-
-def examples(*lines: str) -> Callable[[F], F]:
-    """Command lines that the command's help shows."""
-
-    def remember(function: F) -> F:
-        function.__dict__["examples"] = lines
-        return function
-
-    return remember
 
 
 class _LazyGroup(TyperGroup):
@@ -78,20 +67,19 @@ def load(name: str, target: str) -> Any:
     found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, typer.Typer):
         app = found
+        for command in app.registered_commands:
+            command.help = command.help or _help(command.callback)
     else:
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
         app.command(name, help=_help(found))(found)
-    command = get_command(app)
-    command.name = name
-    return command
+    loaded = get_command(app)
+    loaded.name = name
+    return loaded
 
 
-def _help(function: Callable[..., Any]) -> str:
-    text = (function.__doc__ or "").strip()
-    lines = getattr(function, "examples", ())
-    if lines:
-        text += "\n\n\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-    return text
+def _help(function: Callable[..., Any] | None) -> str:
+    """The docstring, with its examples kept line by line."""
+    return (inspect.getdoc(function) or "").replace("\nExamples:\n", "\n\b\nExamples:\n")
 
 
 def _show_version(value: bool) -> None:

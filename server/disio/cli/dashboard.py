@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from disio.cli.commands import examples
 from disio.cli.serving import (
     DiscoverOption,
     HostOption,
@@ -20,7 +19,6 @@ from disio.cli.serving import (
 from disio.dashboard import DashboardConfig, serve
 
 
-@examples("disio dashboard", "disio dashboard --manager 10.0.0.5:7702 --no-discover --key grid.key")
 def dashboard(
     *,
     host: HostOption = "127.0.0.1",
@@ -37,7 +35,12 @@ def dashboard(
     quiet: QuietOption = False,
     with_parent: WithParentOption = False,
 ) -> None:
-    """Run a dashboard: pages and HTTP API for researchers."""
+    """Run a dashboard: pages and HTTP API for researchers.
+
+    Examples:
+      disio dashboard
+      disio dashboard --manager 10.0.0.5:7702 --no-discover --key grid.key
+    """
     config = DashboardConfig(
         host=host,
         port=port,

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from disio.cli.commands import examples
 from disio.cli.serving import (
     DiscoverOption,
     HostOption,
@@ -22,10 +21,6 @@ from disio.cli.serving import (
 from disio.distributor import DistributorConfig, serve
 
 
-@examples(
-    "disio distributor",
-    "disio distributor --host 0.0.0.0 --url https://compute.example.org --manager 10.0.0.5:7702 --key grid.key",
-)
 def distributor(
     *,
     data: Annotated[
@@ -50,7 +45,12 @@ def distributor(
     quiet: QuietOption = False,
     with_parent: WithParentOption = False,
 ) -> None:
-    """Run a distributor: volunteers connect to it."""
+    """Run a distributor: volunteers connect to it.
+
+    Examples:
+      disio distributor
+      disio distributor --host 0.0.0.0 --url https://compute.example.org --manager 10.0.0.5:7702 --key grid.key
+    """
     config = DistributorConfig(
         data=data_directory(data, "distributor"),
         host=host,

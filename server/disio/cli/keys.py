@@ -17,14 +17,17 @@ def keys() -> None:
     """Make keys."""
 
 
-@app.command(
-    help="Make a grid key: give the same file to every manager, distributor and dashboard of a grid with --key.\n\n"
-    "\b\nExamples:\n  disio keys grid grid.key"
-)
+@app.command()
 def grid(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")], as_json: JsonOption = False
 ) -> None:
-    """Make a grid key; links that use it are encrypted, and only its holders may speak."""
+    """Make a grid key: the same file for every manager, distributor and dashboard of a grid.
+
+    Links that use it are encrypted, and only its holders may speak.
+
+    Examples:
+      disio keys grid grid.key
+    """
     key = GridKey.create(file)
     if as_json:
         print(encode({"file": str(file), "public": key.public}).decode())

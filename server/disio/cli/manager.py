@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from disio.cli.commands import examples
 from disio.cli.serving import (
     HostOption,
     KeyOption,
@@ -20,7 +19,6 @@ from disio.cli.serving import (
 from disio.manager import ManagerConfig, serve
 
 
-@examples("disio manager", "disio manager --data /srv/disio/manager --host 10.0.0.5 --key grid.key")
 def manager(
     *,
     data: Annotated[Path | None, typer.Option(help="Directory of its database.", show_default="user data")] = None,
@@ -33,7 +31,12 @@ def manager(
     quiet: QuietOption = False,
     with_parent: WithParentOption = False,
 ) -> None:
-    """Run a manager: it owns tasks."""
+    """Run a manager: it owns tasks.
+
+    Examples:
+      disio manager
+      disio manager --data /srv/disio/manager --host 10.0.0.5 --key grid.key
+    """
     config = ManagerConfig(
         data=data_directory(data, "manager"), host=host, port=port, key=read_key(key), announce=announce
     )

@@ -9,19 +9,13 @@ from typing import Annotated, Any, BinaryIO, Literal
 import msgspec
 import typer
 
-from disio.cli.commands import UrlOption, examples
+from disio.cli.commands import UrlOption
 from disio.cli.tasks import TaskArgument
 from disio.client import Client
 from disio.errors import UsageError
 from disio.unit import codec
 
 
-@examples(
-    "disio results m4n8gr-1 > results.ndjson",
-    "disio results m4n8gr-1 --format csv -o results.csv",
-    "disio results m4n8gr-1 --failures",
-    "disio results m4n8gr-1 --answer -o picture.png",
-)
 def results(
     *,
     task: TaskArgument,
@@ -37,7 +31,14 @@ def results(
     ] = None,
     url: UrlOption = None,
 ) -> None:
-    """Write a task's results, failures or answer."""
+    """Write a task's results, failures or answer.
+
+    Examples:
+      disio results m4n8gr-1 > results.ndjson
+      disio results m4n8gr-1 --format csv -o results.csv
+      disio results m4n8gr-1 --failures
+      disio results m4n8gr-1 --answer -o picture.png
+    """
     if failures and answer:
         raise UsageError("choose one of --failures and --answer")
     if format == "csv" and (failures or answer):

@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from disio.cli import output
-from disio.cli.commands import JsonOption, examples
+from disio.cli.commands import JsonOption
 from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
 from disio.cli.results import printable, write_chunks
 from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
@@ -19,10 +19,6 @@ from disio.unit import codec
 from disio.wire.api import encode
 
 
-@examples(
-    "disio run pi_digits.py --local -p digits=1000",
-    "disio run mandelbrot.py --local -p width=400 -p height=300 -o picture.png",
-)
 def run(
     module: Annotated[Path, typer.Argument(metavar="UNIT", help="The work unit: a Python module with run(payload).")],
     *,
@@ -38,7 +34,12 @@ def run(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a work unit on this machine, without a grid. The answer goes to standard output."""
+    """Run a work unit on this machine, without a grid. The answer goes to standard output.
+
+    Examples:
+      disio run pi_digits.py --local -p digits=1000
+      disio run mandelbrot.py --local -p width=400 -p height=300 -o picture.png
+    """
     if not local:
         raise UsageError("say --local to run it on this machine; to run it on a grid use `disio submit`")
     values = parse_parameters(param, params)

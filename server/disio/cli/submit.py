@@ -6,17 +6,13 @@ from typing import Annotated
 import typer
 
 from disio.cli import output
-from disio.cli.commands import JsonOption, UrlOption, examples
+from disio.cli.commands import JsonOption, UrlOption
 from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
 from disio.cli.progress import TaskProgress
 from disio.client import Client, Task
 from disio.wire.api import encode
 
 
-@examples(
-    "disio submit pi_digits.py -p digits=1000 --wait",
-    "disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5",
-)
 def submit(
     *,
     module: Annotated[Path, typer.Argument(metavar="MODULE", help="The work unit: a Python module with run(payload).")],
@@ -33,7 +29,12 @@ def submit(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Submit a work unit with parameters."""
+    """Submit a work unit with parameters.
+
+    Examples:
+      disio submit pi_digits.py -p digits=1000 --wait
+      disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5
+    """
     values = parse_parameters(param, params)
     with Client(url) as client:
         task = client.submit(module, values, name=name, priority=priority, manager=manager)

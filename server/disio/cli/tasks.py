@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from disio.cli import output
-from disio.cli.commands import JsonOption, UrlOption, examples
+from disio.cli.commands import JsonOption, UrlOption
 from disio.client import Client, Task
 from disio.figures import duration, milliseconds, rate
 from disio.wire.api import encode
@@ -14,13 +14,17 @@ from disio.wire.api import encode
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
 
 
-@examples("disio status", "disio status m4n8gr-1 --json")
 def status(
     task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="The task's id; all tasks if left out.")] = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all tasks, or one."""
+    """Show all tasks, or one.
+
+    Examples:
+      disio status
+      disio status m4n8gr-1 --json
+    """
     with Client(url) as client:
         if task is not None:
             _show(client.task(task), as_json=as_json)
@@ -34,9 +38,12 @@ def status(
         output.out.print("There are no tasks yet; `disio submit UNIT.py` makes one.")
 
 
-@examples("disio cancel m4n8gr-1")
 def cancel(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Cancel a task. What was accepted stays."""
+    """Cancel a task. What was accepted stays.
+
+    Examples:
+      disio cancel m4n8gr-1
+    """
     with Client(url) as client:
         cancelled = client.cancel(task)
     if as_json:

@@ -13,7 +13,6 @@ import platformdirs
 import structlog
 import typer
 
-from disio.cli.commands import examples
 from disio.cli.serving import QuietOption, Ready, ReadyJsonOption, VerboseOption, WithParentOption, run_process
 from disio.errors import DisioError
 
@@ -152,9 +151,6 @@ def _describe(facts: dict[str, Any]) -> str:
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 
 
-@examples(
-    "disio up", "disio up --data ./grid --json", "disio up --host 0.0.0.0 --public-url https://compute.example.org"
-)
 def up(
     *,
     data: Annotated[Path | None, typer.Option(help="Directory of all data.", show_default="user data")] = None,
@@ -172,7 +168,13 @@ def up(
     quiet: QuietOption = False,
     with_parent: WithParentOption = False,
 ) -> None:
-    """Start a whole grid on this machine."""
+    """Start a whole grid on this machine.
+
+    Examples:
+      disio up
+      disio up --data ./grid --json
+      disio up --host 0.0.0.0 --public-url https://compute.example.org
+    """
     chosen = (data if data is not None else platformdirs.user_data_path("disio")).absolute()
     ports = {"manager": manager_port, "distributor": distributor_port, "dashboard": dashboard_port}
     options = ["--host", host, *(["--url", public_url] if public_url else [])]

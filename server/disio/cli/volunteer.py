@@ -7,13 +7,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import typer
 
-from disio.cli.commands import JsonOption, examples
+from disio.cli.commands import JsonOption
 from disio.errors import UsageError
 from disio.testing.browsers import open_volunteers
 from disio.wire.api import encode
 
 
-@examples("disio volunteer http://127.0.0.1:7701", "disio volunteer --count 2 --browser firefox http://127.0.0.1:7701")
 def volunteer(
     *,
     url: Annotated[str, typer.Argument(metavar="URL", help="A distributor, or a page that carries its script tag.")],
@@ -25,7 +24,12 @@ def volunteer(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open headless browsers that compute for a site."""
+    """Open headless browsers that compute for a site.
+
+    Examples:
+      disio volunteer http://127.0.0.1:7701
+      disio volunteer --count 2 --browser firefox http://127.0.0.1:7701
+    """
     asyncio.run(_compute(with_consent(url), count, browser, headless=headless, seconds=seconds, as_json=as_json))
 
 

@@ -10,6 +10,12 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+// Node would print the line of Pyodide's source as well, which is one line of a megabyte.
+process.on("uncaughtException", (error) => {
+  console.error(error?.message ?? String(error));
+  process.exit(1);
+});
+
 const [folder, script] = process.argv.slice(2).map((path) => resolve(path));
 const plain = process.argv.includes("--plain");
 

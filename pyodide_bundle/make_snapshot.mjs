@@ -15,6 +15,12 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+// Node would print the line of Pyodide's source as well, which is one line of a megabyte.
+process.on("uncaughtException", (error) => {
+  console.error(error?.message ?? String(error));
+  process.exit(1);
+});
+
 const HEADER = 48; // bytes: magic, offset of the memory, length of the JSON, padding, build id
 const SMALLEST_CHUNK = 16;
 

@@ -11,7 +11,7 @@ import disio
 from disio.bundle.compress import LEVELS, Report, compress, compress_all, describe
 from disio.bundle.manifest import Bundle, Entry, Manifest, content_id, load
 from disio.bundle.places import bundle_sources
-from disio.bundle.publish import publish
+from disio.bundle.publish import prepare, publish
 from disio.bundle.pyodide import core_folder, pinned_version, write_core
 from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove
 from disio.bundle.stdlib import pack, shipped_files
@@ -69,9 +69,10 @@ def build(
         old = None if force else _loaded(root)
         if old is not None and _is_current(old.manifest, digest, quick=quick, node=node):
             return old, False
+        prepare(root)
         with tempfile.TemporaryDirectory(dir=cache) as stage:
             core = core_folder(sources, cache / "pyodide")
-            python = _assemble(sources, core, Path(stage), node, report)
+            python = assemble(sources, core, Path(stage), node=node, report=report)
             contents = {path.name: path.read_bytes() for path in sorted(Path(stage).iterdir())}
         encoded = compress_all(contents, quick=quick, known=old, report=report)
         entries = {
@@ -97,6 +98,30 @@ def build(
         return load(root), True
 
 
+def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, report: Report) -> str:
+    """Puts the files of a bundle into a folder, under their names, the snapshot made and proven.
+
+    Args:
+        sources: the folder ``pyodide_bundle``.
+        core: the folder with Pyodide's core files.
+        folder: an empty folder.
+        node: the Node to make the snapshot with; without one there is no snapshot.
+        report: is told about progress.
+
+    Returns:
+        The version of Python.
+    """
+    report("packing the standard library", 0, 1)
+    python = write_core(core, UNCHANGED, folder)
+    pack(core / STDLIB, folder / STDLIB)
+    if node is None:
+        return python
+    report("making the snapshot", 0, 1)
+    make_snapshot(node, sources, folder)
+    report("proving the snapshot", 0, 1)
+    return prove(node, sources, folder).answer.python
+
+
 def source_digest(sources: Path) -> str:
     """A digest of everything that a bundle is made from, its recipe included."""
     recipe = [sources / name for name in ("package.json", "core.sha256", "preload.py", "make_snapshot.mjs")]
@@ -118,19 +143,6 @@ def _loaded(root: Path) -> Bundle | None:
 def _is_current(manifest: Manifest, digest: str, *, quick: bool, node: str | None) -> bool:
     """Whether a build would give nothing better; a bundle without snapshot gets one once there is a Node."""
     return manifest.sources == digest and (quick or not manifest.quick) and (SNAPSHOT in manifest.files or node is None)
-
-
-def _assemble(sources: Path, core: Path, stage: Path, node: str | None, report: Report) -> str:
-    """Puts the files of the bundle into ``stage``, under their names; gives the version of Python."""
-    report("packing the standard library", 0, 1)
-    python = write_core(core, UNCHANGED, stage)
-    pack(core / STDLIB, stage / STDLIB)
-    if node is None:
-        return python
-    report("making the snapshot", 0, 1)
-    make_snapshot(node, sources, stage)
-    report("proving the snapshot", 0, 1)
-    return prove(node, sources, stage).answer.python
 
 
 def _naive_visit(core: Path, entries: dict[str, Entry]) -> dict[str, int]:

@@ -13,6 +13,22 @@ import msgspec
 from disio.bundle.manifest import FILES, MANIFEST, SUFFIXES, Entry, Manifest, read_manifest
 from disio.errors import BundleError
 
+PART = ".part-"
+
+
+def prepare(root: Path) -> None:
+    """Makes the folder, before anything expensive is done for it.
+
+    Raises:
+        BundleError: it cannot be made or written.
+    """
+    try:
+        (root / FILES).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=root / FILES, prefix=PART):
+            pass
+    except OSError as error:
+        raise _unwritable(root, error) from None
+
 
 def publish(
     root: Path, manifest: Manifest, contents: Mapping[str, bytes], encoded: Mapping[str, Mapping[str, bytes]]
@@ -20,7 +36,7 @@ def publish(
     """Writes the bundle into ``root``.
 
     Args:
-        root: the bundle's folder; made if it is not there.
+        root: the bundle's folder, prepared.
         manifest: what the new bundle is.
         contents: the files by name.
         encoded: for each name, the compressed bytes by encoding.
@@ -30,7 +46,6 @@ def publish(
     """
     files = root / FILES
     try:
-        files.mkdir(parents=True, exist_ok=True)
         for name, data in contents.items():
             plain = files / manifest.files[name].sha256
             _write(plain, data)
@@ -42,14 +57,17 @@ def publish(
             if path.name not in kept:
                 path.unlink()
     except OSError as error:
-        raise BundleError(
-            f"The bundle cannot be written to {root}: {error}. "
-            "Make room or correct the rights; then: disio bundle build"
-        ) from None
+        raise _unwritable(root, error) from None
+
+
+def _unwritable(root: Path, error: OSError) -> BundleError:
+    return BundleError(
+        f"The bundle cannot be written to {root}: {error}. Make room or correct the rights, then: disio bundle build"
+    )
 
 
 def _write(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, delete=False) as part:
         part.write(data)
     Path(part.name).chmod(0o644)
     Path(part.name).replace(path)

@@ -31,8 +31,10 @@ def pinned_version(sources: Path) -> str:
         raise BundleError(
             f"{path} does not say which Pyodide to use ({error}). Restore it with: git checkout {path}"
         ) from None
-    if not version.replace(".", "").isalnum():
-        raise BundleError(f'{path} asks for pyodide "{version}"; write one exact version, such as "314.0.4".')
+    if not (version[:1].isdigit() and version.replace(".", "").isalnum()):
+        raise BundleError(
+            f'{path} asks for pyodide "{version}"; write one exact version there, without ^, ~ or ranges.'
+        )
     return version
 
 

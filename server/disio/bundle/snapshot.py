@@ -13,7 +13,8 @@ from disio.errors import BundleError
 
 SNAPSHOT = "snapshot.bin"
 OLDEST_NODE = 18
-TIMEOUT = 300.0
+TIMEOUT = 300.0  # seconds
+LONGEST_REASON = 300  # characters
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -100,9 +101,9 @@ def _run(node: str, what: str, arguments: Sequence[Path | str]) -> bytes:
 
 
 def _reason(lines: list[str]) -> str:
-    """Of Node's words the line that tells: Python's exception, else the JavaScript error, else the last line."""
-    told = [line.strip() for line in lines if "Error: " in line and not line.startswith(" ")]
-    return told[-1] if told else lines[-1].strip()
+    """Of Node's words the line that tells: Python's exception if there is one, else the last line."""
+    told = [line for line in lines if "Error: " in line and not line.startswith(" ")]
+    return (told or lines)[-1].strip()[:LONGEST_REASON]
 
 
 def _major_version(node: str) -> int:

@@ -14,7 +14,6 @@ from disio.bundle import Bundle, load
 from disio.bundle.build import build as build_bundle
 from disio.bundle.manifest import SUFFIXES
 from disio.bundle.snapshot import SNAPSHOT
-from disio.cli.commands import examples
 
 app = typer.Typer(help="The runtime that browsers download: build it, look at it.", no_args_is_help=True)
 
@@ -23,7 +22,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print the manifest as one JS
 
 
 @app.command()
-@examples("disio bundle build", "disio bundle build --quick")
 def build(
     *,
     force: Annotated[
@@ -32,7 +30,12 @@ def build(
     quick: Annotated[bool, typer.Option("--quick", help="Compress less: seconds instead of a minute.")] = False,
     json: Json = False,
 ) -> None:
-    """Build the bundle from pyodide_bundle/ if its sources changed."""
+    """Build the bundle from pyodide_bundle/ if its sources changed.
+
+    Examples:
+      disio bundle build
+      disio bundle build --quick
+    """
     console = Console(stderr=True)
     with Progress(
         SpinnerColumn(),
@@ -59,9 +62,13 @@ def build(
 
 
 @app.command()
-@examples("disio bundle show", "disio bundle show --json")
 def show(*, json: Json = False, path: BundlePath = None) -> None:
-    """Verify the bundle and show what a first visit downloads."""
+    """Verify the bundle and show what a first visit downloads.
+
+    Examples:
+      disio bundle show
+      disio bundle show --json
+    """
     bundle = load(path)
     if json:
         _print_json(bundle)

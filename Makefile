@@ -27,13 +27,15 @@ demo: setup  ## watch two browsers compute digits of pi (OPEN=1: your own browse
 
 .PHONY: check
 check: tools  ## formatting, lint, types, layers; of Python and JavaScript
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
-	.venv/bin/mypy
-	.venv/bin/lint-imports
-	@if [ -x worker/node_modules/.bin/tsc ]; then echo "tsc -p worker"; worker/node_modules/.bin/tsc -p worker; \
-	else echo "JavaScript is not checked: no TypeScript in worker/node_modules (install npm, then make setup)"; fi
-	@echo "check: clean"
+	@status=0; try() { echo "$$*"; "$$@" || status=1; }; \
+	try .venv/bin/ruff format --check .; \
+	try .venv/bin/ruff check .; \
+	try .venv/bin/mypy; \
+	try .venv/bin/lint-imports; \
+	if [ -x worker/node_modules/.bin/tsc ]; then try worker/node_modules/.bin/tsc -p worker; \
+	else echo "JavaScript is not checked: no TypeScript in worker/node_modules (install npm, then make setup)"; fi; \
+	if [ $$status = 0 ]; then echo "check: clean"; else echo "check: FAILED, see above"; fi; \
+	exit $$status
 
 .PHONY: format
 format: tools  ## format Python, and mend what ruff can mend

@@ -8,7 +8,7 @@ that nobody hoards the end of a task.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 HOT_PAYLOADS: Final = 20_000
@@ -94,11 +94,12 @@ class TaskQueue:
         self.reading += len(taken)
         return taken
 
-    def warm(self, payloads: Iterable[Ready], now: float) -> None:
-        """What :meth:`next_cold` named has been read."""
+    def warm(self, named: Sequence[int], payloads: Sequence[Ready], now: float) -> None:
+        """Of what :meth:`next_cold` named, the first ones have been read; the others stay cold."""
+        self.reading -= len(named)
+        self.cold.extendleft(reversed(named[len(payloads) :]))
         front = []
         for index, data in payloads:
-            self.reading -= 1
             self.ready_bytes += len(data)
             if index in self.failed_in:
                 self.again.append((index, data, now))

@@ -1,0 +1,161 @@
+"""Answers the calls of dashboards: submit, look, cancel."""
+
+import asyncio
+import time
+from typing import Final
+
+from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, StoreError, UnitError
+from disio.manager.intake import read_report
+from disio.manager.ledger import Ledger
+from disio.manager.links import volunteer_view
+from disio.manager.store.opening import DATABASE
+from disio.manager.tasks import Task
+from disio.unit.codec import check, decode
+from disio.unit.contract import Unit, default_split, load_unit
+from disio.wire import grid
+
+MAX_WAIT_SECONDS: Final = 60.0
+MAX_PAGE: Final = 10_000
+MAX_NAME: Final = 200
+
+
+class Calls:
+    """Answers calls about a ledger. ``started`` gets each task that was submitted, once it is durable."""
+
+    def __init__(self, ledger: Ledger, address: str) -> None:
+        self._ledger = ledger
+        self._address = address
+        self._since = time.time()
+        self.started = asyncio.Queue[Task]()
+
+    async def answer(self, request: grid.Request) -> grid.Response:
+        """The response to a request; what goes wrong is a response too."""
+        try:
+            return await self._answer(request)
+        except DisioError as error:
+            return grid.Failure(error.code, str(error))
+
+    async def _answer(self, request: grid.Request) -> grid.Response:
+        response: grid.Response
+        match request:
+            case grid.SubmitTask():
+                response = await self._submit(request)
+            case grid.ListTasks():
+                await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS))
+                response = self._ledger.tasks.list()
+            case grid.GetTask():
+                task = self._ledger.tasks.find(request.task)
+                await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS), task)
+                response = self._ledger.tasks.view(task)
+            case grid.GetResults():
+                response = await self._results(request)
+            case grid.GetFailures():
+                response = await self._failures(request)
+            case grid.GetAnswer():
+                response = await self._task_answer(request.task)
+            case grid.CancelTask():
+                response = await self._cancel(request.task)
+            case grid.GetGrid():
+                response = self._grid()
+        return response
+
+    async def _submit(self, request: grid.SubmitTask) -> grid.TaskView:
+        ledger = self._ledger
+        unit = load_unit(request.source, request.filename)
+        if unit.metadata.dependencies:
+            raise UnitError(
+                f"packages are not supported yet by this grid: {', '.join(unit.metadata.dependencies)}; "
+                "write the unit with the standard library"
+            )
+        _check_params(unit, request.params)
+        self._refuse_in_trouble()
+        number = ledger.tasks.next_number
+        task = Task(
+            id=f"{ledger.store.manager}-{number}",
+            number=number,
+            name=(request.name or unit.metadata.title or unit.name)[:MAX_NAME],
+            filename=unit.filename,
+            description=unit.description,
+            unit=unit.sha256,
+            params=request.params,
+            priority=request.priority,
+            timeout=unit.metadata.timeout,
+            has_split=unit.has_split,
+            has_reduce=unit.has_reduce,
+            created=time.time(),
+        )
+        ledger.store.group.files.append((unit.sha256, unit.source.encode()))
+        ledger.store.group.tasks.append(task.new_row())
+        ledger.open(task)
+        await ledger.committed()
+        self.started.put_nowait(task)
+        return ledger.tasks.view(task)
+
+    async def _results(self, request: grid.GetResults) -> grid.ResultPage:
+        number = self._ledger.tasks.find(request.task).number
+        limit = max(1, min(request.limit, MAX_PAGE))
+        rows = await self._ledger.store.results(number, request.after, limit)
+        items = [
+            grid.ResultView(row["idx"], row["payload"], row["answer"], row["ms"], row["volunteer"], row["log"] or "")
+            for row in rows
+        ]
+        more = bool(items) and await self._ledger.store.more_results(number, items[-1].index)
+        return grid.ResultPage(items, more)
+
+    async def _failures(self, request: grid.GetFailures) -> grid.FailurePage:
+        number = self._ledger.tasks.find(request.task).number
+        limit = max(1, min(request.limit, MAX_PAGE))
+        items = []
+        for row, volunteers in await self._ledger.store.failures(number, request.after, limit):
+            report = read_report(row["failure"])
+            told = report.kind, report.message, report.traceback, row["log"] or ""
+            items.append(grid.FailureView(row["idx"], row["payload"], *told, volunteers))
+        more = bool(items) and await self._ledger.store.more_failures(number, items[-1].index)
+        return grid.FailurePage(items, more)
+
+    async def _task_answer(self, task_id: str) -> grid.Answer:
+        task = self._ledger.tasks.find(task_id)
+        data = await self._ledger.store.answer(task.number)
+        if data is not None:
+            return grid.Answer(data)
+        if not task.state.ended:
+            raise ConflictError(f"task {task.id} is still {task.state}; its answer comes when it is finished")
+        if not task.has_reduce:
+            raise NotFoundError(f"task {task.id} has no answer, as its unit has no reduce; take its results instead")
+        raise NotFoundError(f"task {task.id} has no answer: it is {task.state}. {task.error}".strip())
+
+    async def _cancel(self, task_id: str) -> grid.TaskView:
+        task = self._ledger.tasks.find(task_id)
+        self._refuse_in_trouble()
+        self._ledger.cancel(task)
+        await self._ledger.committed()
+        return self._ledger.tasks.view(task)
+
+    def _grid(self) -> grid.GridView:
+        ledger = self._ledger
+        volunteers = []
+        for volunteer in ledger.links.volunteers.values():
+            number = ledger.schedule.task_of(volunteer.id)
+            task = "" if number is None else ledger.tasks.by_number(number).id
+            volunteers.append(volunteer_view(volunteer, task, ledger.book.held(volunteer.id)))
+        return grid.GridView(
+            manager=ledger.store.manager,
+            address=self._address,
+            since=self._since,
+            database=str(ledger.store.data / DATABASE),
+            distributors=ledger.links.distributor_views(),
+            volunteers=volunteers,
+        )
+
+    def _refuse_in_trouble(self) -> None:
+        if self._ledger.store.trouble:
+            raise StoreError(f"the manager cannot write its database: {self._ledger.store.trouble}")
+
+
+def _check_params(unit: Unit, params: bytes) -> None:
+    try:
+        check(params)
+        if not unit.has_split:
+            default_split(decode(params))
+    except CodecError as error:
+        raise UnitError(f"the parameters are no encoded value: {error}") from None

@@ -1,0 +1,90 @@
+"""Brings payloads into the hot windows: new ones from ``split``, and those that wait again from the database."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Final
+
+from disio.errors import UnitError
+from disio.manager.ledger import Ledger
+from disio.manager.sandbox import Code, Limits, Made, Total, reduce, split
+from disio.manager.tasks import Task
+from disio.task.model import TaskState
+
+COLD_ITEMS: Final = 2000
+
+
+async def code_of(ledger: Ledger, task: Task) -> Code:
+    """A task's unit and parameters, for the sandbox."""
+    source = await ledger.store.file(task.unit)
+    assert source is not None  # noqa: S101 - stored in the same transaction as the task
+    return Code(source=source.decode(), filename=task.filename, params=task.params, has_split=task.has_split)
+
+
+async def make_payloads(ledger: Ledger, task: Task, limits: Limits) -> None:
+    """Run a task's ``split`` to its end, as its hot window has room; the task fails if ``split`` does."""
+    try:
+        code = await code_of(ledger, task)
+        async with aclosing(split(code, limits, skip=task.stored, digest=task.split_digest)) as made:
+            async for batch in made:
+                if task.state is not TaskState.RUNNING:
+                    return
+                if isinstance(batch, Total):
+                    task.total = batch.count
+                    ledger.tasks.changed(task)
+                else:
+                    await _add(ledger, task, batch)
+    except UnitError as error:
+        if task.state is TaskState.RUNNING:
+            ledger.fail(task, str(error))
+        return
+    if task.state is TaskState.RUNNING:
+        task.split_done = task.queue.complete = True
+        task.total = task.stored
+        ledger.tasks.changed(task)
+        ledger.settle(task)
+        ledger.links.wake_all()
+        ledger.due.set()
+
+
+async def _add(ledger: Ledger, task: Task, made: Made) -> None:
+    first = task.stored
+    payloads = list(enumerate(made.payloads, first))
+    ledger.store.group.payloads.extend((task.number, index, data) for index, data in payloads)
+    task.stored += len(payloads)
+    task.split_digest = made.digest
+    ledger.tasks.changed(task)
+    await ledger.committed()
+    task.queue.add(payloads)
+    ledger.work_came()
+    while task.state is TaskState.RUNNING and not task.queue.room(len(ledger.links.volunteers)):
+        task.room.clear()
+        await task.room.wait()
+
+
+async def warm(ledger: Ledger) -> None:
+    """Read the bytes of payloads that wait again, forever."""
+    while True:
+        await ledger.cold.wait()
+        ledger.cold.clear()
+        for queue in list(ledger.schedule.queues.values()):
+            # They go out before what is in the window already, so a full window does not keep them out.
+            while named := queue.next_cold(COLD_ITEMS if len(queue.ready) < COLD_ITEMS else COLD_ITEMS // 2):
+                payloads = await ledger.store.payloads(queue.number, named)
+                queue.warm(named, payloads, asyncio.get_running_loop().time())
+                ledger.work_came()
+                if queue.ready_bytes and not queue.room(len(ledger.links.volunteers)):
+                    break
+
+
+async def make_answer(ledger: Ledger, task: Task, limits: Limits) -> None:
+    """Run a task's ``reduce``; if that fails, the task ends with its results and the error."""
+    code = await code_of(ledger, task)
+    error, answer = "", None
+    await ledger.committed()
+    try:
+        async with aclosing(ledger.store.all_results(task.number)) as results:
+            answer = await reduce(code, limits, results)
+    except UnitError as failure:
+        error = str(failure)
+    if task.state is TaskState.REDUCING:
+        ledger.finish(task, error, answer)

@@ -1,0 +1,187 @@
+"""Takes results in: is the lease known, whose is it, are the bytes sound, is the payload settled by it?
+
+Results are acknowledged when they are durable. What comes twice is acknowledged twice and counted once.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from disio.errors import CodecError
+from disio.manager.leases import Lease
+from disio.manager.ledger import MAX_RESULT_BYTES, Ledger
+from disio.manager.tasks import Task
+from disio.task.model import PayloadState
+from disio.task.trust import Vote, judge
+from disio.unit.codec import TooLargeError, check
+from disio.wire.grid import Results
+from disio.wire.volunteer import ANSWERED, FAILED, ResultItem
+
+MAX_FAILURE_BYTES: Final = 256 * 1024
+
+
+class FailureReport(msgspec.Struct, frozen=True):
+    """What a failed result tells: see ``wire.volunteer.ResultItem``."""
+
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+_read_report = msgspec.json.Decoder(FailureReport).decode
+
+
+def read_report(data: bytes) -> FailureReport:
+    """The report of a result that was stored as failed."""
+    return _read_report(data)
+
+
+def sound(outcome: int, data: bytes) -> tuple[int, bytes]:
+    """A volunteer's result as it may be stored: bytes that are not what they should be are its failure."""
+    try:
+        if outcome == ANSWERED:
+            check(data, max_bytes=MAX_RESULT_BYTES)
+        elif len(data) > MAX_FAILURE_BYTES:
+            return _failure("malformed", "the report of the failure is too large")
+        else:
+            _read_report(data)
+    except TooLargeError as error:
+        return _failure("too-large", f"the answer is too large: {error}")
+    except CodecError as error:
+        return _failure("malformed", f"the answer is no encoded value: {error}")
+    except msgspec.DecodeError as error:
+        return _failure("malformed", f"the report of the failure cannot be read: {error}")
+    return outcome, data
+
+
+def _failure(kind: str, message: str) -> tuple[int, bytes]:
+    return FAILED, msgspec.json.encode(FailureReport(kind, message))
+
+
+class Intake:
+    """Takes results into a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def take(self, peer: bytes, message: Results, now: float) -> list[int]:
+        """Take one volunteer's results.
+
+        Returns:
+            Leases that the book does not know: they may have been answered before, which the database tells;
+            give them to :meth:`recall`.
+        """
+        ledger = self._ledger
+        task = ledger.tasks.get(message.task)
+        if task is None:
+            self._reject(peer, message, "this manager has no such task")
+            return []
+        if sum(item.size for item in message.items) != len(message.data):
+            self._reject(peer, message, "the sizes do not add up to the data")
+            return []
+        ack = ledger.ack(peer, message.task, message.volunteer)
+        unknown = []
+        accepted, executions, failed = task.accepted, task.executions, 0
+        offset = 0
+        clock = time.time()
+        data = message.data
+        find, number, volunteer = ledger.book.find, task.number, message.volunteer
+        for item in message.items:
+            start, offset = offset, offset + item.size
+            found = find(item.lease)
+            if found is None:
+                unknown.append(item.lease)
+            elif found.batch.volunteer != volunteer or found.batch.task != number:
+                ack.rejected[item.lease] = "this lease was given to somebody else"
+            else:
+                stored = sound(item.outcome, data[start:offset])
+                self._store(task, item, found, stored, clock)
+                ack.leases.append(item.lease)
+                failed += stored[0]
+        done = task.executions - executions
+        if done:
+            task.meter.count(task.accepted - accepted, now)
+            known = ledger.links.volunteers.get(volunteer)
+            if known is not None:
+                known.answered += done - failed
+                known.failed += failed
+                ledger.links.wake(volunteer)
+            ledger.tasks.changed(task)
+            ledger.settle(task)
+        return unknown
+
+    async def recall(self, peer: bytes, task_id: str, volunteer: str, leases: list[int]) -> None:
+        """Acknowledge what was answered before, reject what was not.
+
+        Args:
+            peer: who sent it.
+            task_id: the task that the results were said to be of.
+            volunteer: whose results they were said to be.
+            leases: leases that the book did not know.
+        """
+        ledger = self._ledger
+        await ledger.committed()  # the first of two may be in the group that is being written
+        answered = await ledger.store.answered(leases)
+        task = ledger.tasks.get(task_id)
+        why = "this lease is not known: it was never given, or its payload has been settled without it"
+        if task is not None and task.state.ended:
+            why = f"the task is {task.state}"
+        ack = ledger.ack(peer, task_id, volunteer)
+        for lease in leases:
+            whose = answered.get(lease)
+            if whose is None:
+                ack.rejected[lease] = why
+            elif task is not None and whose == (task.number, volunteer):
+                ack.leases.append(lease)
+            else:
+                ack.rejected[lease] = "this lease was given to somebody else"
+
+    def _store(self, task: Task, item: ResultItem, found: Lease, stored: tuple[int, bytes], clock: float) -> None:
+        ledger, lease, number = self._ledger, item.lease, task.number
+        volunteer, index = found.batch.volunteer, found.payload
+        outcome, data = stored
+        book, group, queue = ledger.book, ledger.store.group, task.queue
+        group.results.append((lease, number, index, volunteer, outcome, data, item.ms, item.log or None, clock))
+        group.closed.append((lease,))
+        task.executions += 1
+        task.computing_ms += item.ms
+        again = book.reissued(number, index)
+        late = not book.answered(lease)
+        if late:
+            book.late(lease)
+        else:
+            queue.leased -= 1
+        votes = (*ledger.votes.pop((number, index), ()), Vote(lease, volunteer, outcome == ANSWERED))
+        verdict = judge(votes)
+        if verdict is None:
+            ledger.votes[number, index] = votes
+            self._again(task, index, volunteer, late=late)
+            return
+        group.verdicts.append((number, index, int(verdict.state), verdict.lease))
+        if verdict.state is PayloadState.ACCEPTED:
+            task.accepted += 1
+        else:
+            task.failed += 1
+        if late and again is None:
+            queue.withdraw(index)
+        elif late and again is not None:
+            ledger.revoke(task, *again)
+        ledger.close(book.settle(number, index))
+        queue.settle(index)
+
+    def _again(self, task: Task, index: int, volunteer: str, *, late: bool) -> None:
+        if late:  # it went out again when its lease ended
+            task.queue.failed_in.setdefault(index, set()).add(volunteer)
+            return
+        task.queue.failed(index, volunteer)
+        self._ledger.cold.set()
+
+    def _reject(self, peer: bytes, message: Results, why: str) -> None:
+        rejected = self._ledger.ack(peer, message.task, message.volunteer).rejected
+        rejected.update(_same(message.items, why))
+
+
+def _same(items: Iterable[ResultItem], why: str) -> dict[int, str]:
+    return {item.lease: why for item in items}

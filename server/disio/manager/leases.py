@@ -1,0 +1,212 @@
+"""The lease book: who holds which payload until when. Pure: time (monotonic seconds) is passed in.
+
+A payload has at most one *open* lease. A lease that *ended* without an answer (expired, given back, its
+volunteer left) is remembered until its payload is settled, so that a late answer can still be used.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, NamedTuple
+
+GRACE_SECONDS: Final = 15.0
+"""How long the leases of a volunteer wait for it whose distributor has vanished."""
+SLACK_SECONDS: Final = 30.0
+SLACK_FACTOR: Final = 1.5
+QUEUE_FACTOR: Final = 3.0  # a visitor's machine may be throttled, or slower than the mean
+
+
+def nominal_seconds(timeout: float, held: int, mean_ms: float | None, workers: int) -> float:
+    """How long a volunteer may take for a lease: generous, as leaving is noticed at once in other ways.
+
+    Args:
+        timeout: seconds of computing that one payload may take.
+        held: leases that the volunteer will hold, this one included.
+        mean_ms: computing time of a payload so far; None if unknown.
+        workers: how many payloads the volunteer computes at once.
+    """
+    each = timeout / 2 if mean_ms is None else min(timeout, mean_ms / 1000)
+    return timeout * SLACK_FACTOR + QUEUE_FACTOR * each * held / max(1, workers) + SLACK_SECONDS
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Leases of one task that a volunteer was given at once; they have one deadline."""
+
+    task: int
+    volunteer: str
+    deadline: float
+
+
+class Lease(NamedTuple):
+    """One lease as the book knows it: its batch, and its payload's index."""
+
+    batch: Batch
+    payload: int
+
+
+class Freed(NamedTuple):
+    """A lease that ended without an answer: its payload is to go out again."""
+
+    lease: int
+    task: int
+    payload: int
+
+
+class LeaseBook:
+    """All leases that were neither answered nor forgotten."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Lease] = {}
+        self._ended: dict[int, Lease] = {}
+        self._held: dict[str, set[int]] = {}
+        self._ended_of: dict[tuple[int, int], list[int]] = {}
+        self._reissued: dict[tuple[int, int], int] = {}  # payloads in _ended_of that are leased once more
+        self._deadlines: list[tuple[float, int, Batch, Sequence[int]]] = []
+        self._order = count()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When :meth:`expire` is to be called next at the latest; None: there is no lease."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def held(self, volunteer: str) -> int:
+        """How many open leases a volunteer has."""
+        leases = self._held.get(volunteer)
+        return len(leases) if leases else 0
+
+    def holders(self) -> list[str]:
+        """Volunteers with open leases."""
+        return [volunteer for volunteer, leases in self._held.items() if leases]
+
+    def find(self, lease: int) -> Lease | None:
+        """A lease, open or ended; None if it was answered, forgotten, or never given."""
+        return self._open.get(lease) or self._ended.get(lease)
+
+    def is_open(self, lease: int) -> bool:
+        """Whether a lease is open."""
+        return lease in self._open
+
+    def issue(self, task: int, volunteer: str, first: int, indexes: Sequence[int], deadline: float) -> None:
+        """Lease payloads to a volunteer; the leases' ids are ``first``, ``first + 1``, ..."""
+        leases = range(first, first + len(indexes))
+        batch = Batch(task, volunteer, deadline)
+        self._open.update(zip(leases, (Lease(batch, index) for index in indexes), strict=True))
+        self._held.setdefault(volunteer, set()).update(leases)
+        heapq.heappush(self._deadlines, (deadline, next(self._order), batch, leases))
+        if self._ended_of:
+            for lease, index in zip(leases, indexes, strict=True):
+                if (task, index) in self._ended_of:
+                    self._reissued[task, index] = lease
+
+    def restore_ended(self, lease: int, task: int, index: int, volunteer: str) -> None:
+        """A lease that had ended before this process started."""
+        self._end(lease, Lease(Batch(task, volunteer, 0.0), index))
+
+    def answered(self, lease: int) -> bool:
+        """Take a lease out because its result has come. Whether it was open, not ended."""
+        found = self._open.pop(lease, None)
+        if found is None:
+            return False
+        held = self._held[found.batch.volunteer]
+        held.discard(lease)
+        if not held:
+            del self._held[found.batch.volunteer]
+        if self._reissued and self._reissued.get((found.batch.task, found.payload)) == lease:
+            del self._reissued[found.batch.task, found.payload]
+        return True
+
+    def late(self, lease: int) -> bool:
+        """Take an ended lease out because its result has come after all. Whether its payload is leased again."""
+        found = self._ended.pop(lease)
+        key = found.batch.task, found.payload
+        others = self._ended_of[key]
+        others.remove(lease)
+        if not others:
+            del self._ended_of[key]
+            # The open lease, if any, is now the payload's only one.
+            return self._reissued.pop(key, None) is not None
+        return key in self._reissued
+
+    def settle(self, task: int, index: int) -> list[int]:
+        """Forget what leases a settled payload still has. Returns their ids, for the database."""
+        if not self._ended_of:
+            return []
+        forgotten = self._ended_of.pop((task, index), [])
+        for lease in forgotten:
+            del self._ended[lease]
+        self._reissued.pop((task, index), None)
+        return forgotten
+
+    def reissued(self, task: int, index: int) -> tuple[int, str] | None:
+        """The open lease (id and volunteer) of a payload that also has ended ones."""
+        lease = self._reissued.get((task, index))
+        return None if lease is None else (lease, self._open[lease].batch.volunteer)
+
+    def end(self, leases: Iterable[int], volunteer: str | None = None) -> list[Freed]:
+        """End open leases (of this volunteer, if one is named); others are passed over."""
+        freed = []
+        for lease in leases:
+            found = self._open.get(lease)
+            if found is not None and volunteer in (None, found.batch.volunteer):
+                self.answered(lease)
+                self._end(lease, found)
+                freed.append(Freed(lease, found.batch.task, found.payload))
+        return freed
+
+    def leave(self, volunteer: str) -> list[Freed]:
+        """End everything that a volunteer holds."""
+        return self.end(sorted(self._held.get(volunteer, ())))
+
+    def expire(self, now: float) -> list[Freed]:
+        """End what is over its deadline."""
+        late: list[int] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, _, batch, leases = heapq.heappop(self._deadlines)
+            late.extend(lease for lease in leases if (found := self._open.get(lease)) and found.batch is batch)
+        return self.end(late)
+
+    def confirm(self, volunteer: str, holding: set[int], deadline: float) -> None:
+        """A volunteer has said what it holds: its other leases get no longer than ``deadline``.
+
+        They may be results that are still on their way.
+        """
+        others = [lease for lease in self._held.get(volunteer, ()) if lease not in holding]
+        batches: dict[int, list[int]] = {}
+        for lease in others:
+            batches.setdefault(self._open[lease].batch.task, []).append(lease)
+        for task, leases in batches.items():
+            self._redate(
+                Batch(task, volunteer, deadline), [x for x in leases if self._open[x].batch.deadline > deadline]
+            )
+
+    def resume(self, lease: int, volunteer: str, deadline: float) -> Freed | None:
+        """Open an ended lease again whose volunteer is back, unless its payload was given to somebody else."""
+        found = self._ended.get(lease)
+        if found is None or found.batch.volunteer != volunteer or (found.batch.task, found.payload) in self._reissued:
+            return None
+        self.late(lease)
+        task, index = found.batch.task, found.payload
+        self.issue(task, volunteer, lease, [index], deadline)
+        return Freed(lease, task, index)
+
+    def forget_task(self, task: int) -> None:
+        """Drop every lease of a task."""
+        for lease in [lease for lease, found in self._open.items() if found.batch.task == task]:
+            self.answered(lease)
+        for lease in [lease for lease, found in self._ended.items() if found.batch.task == task]:
+            self.late(lease)
+
+    def _redate(self, batch: Batch, leases: list[int]) -> None:
+        for lease in leases:
+            self._open[lease] = Lease(batch, self._open[lease].payload)
+        if leases:
+            heapq.heappush(self._deadlines, (batch.deadline, next(self._order), batch, leases))
+
+    def _end(self, lease: int, found: Lease) -> None:
+        self._ended[lease] = found
+        self._ended_of.setdefault((found.batch.task, found.payload), []).append(lease)

@@ -1,0 +1,156 @@
+"""Who is linked to this manager: distributors, the volunteers they announce, and what those ask for."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from disio.manager.leases import GRACE_SECONDS
+from disio.wire.grid import Ask, DistributorHello, DistributorView, Joined, VolunteerView
+from disio.wire.volunteer import MAX_WINDOW
+
+MOST_WANTED: Final = 4 * MAX_WINDOW
+"""No volunteer's demand counts for more: a window, and a distributor's reserve."""
+
+
+@dataclass(slots=True, eq=False)
+class Distributor:
+    """A linked distributor. Times are monotonic, but for ``since`` (Unix seconds)."""
+
+    peer: bytes
+    id: str
+    session: str
+    url: str
+    since: float
+    heard: float
+    told: float
+    """When something was last sent to it."""
+    volunteers: dict[str, "Volunteer"] = field(default_factory=dict)
+    known_tasks: set[int] = field(default_factory=set)
+    """Tasks whose ``TaskInfo`` it has."""
+    dried: bool = False
+    """It was told that there is nothing to give, and is to hear when there is."""
+
+
+@dataclass(slots=True, eq=False)
+class Volunteer:
+    """A volunteer that a distributor has announced."""
+
+    id: str
+    distributor: Distributor
+    site: str
+    browser: str
+    workers: int
+    since: float
+    wanted: int = 0
+    """Open demand: leases that it may still be given."""
+    answered: int = 0
+    failed: int = 0
+
+
+class Links:
+    """Distributors by peer, volunteers by id, and the volunteers whose distributor has vanished."""
+
+    def __init__(self, grace: float = GRACE_SECONDS) -> None:
+        self.distributors: dict[bytes, Distributor] = {}
+        self.volunteers: dict[str, Volunteer] = {}
+        self.missing: dict[str, float] = {}
+        """Volunteers that hold leases but are not linked: until when they are waited for."""
+        self.hungry: dict[str, None] = {}
+        """Volunteers whose open demand is to be looked at, in order."""
+        self.grace = grace
+
+    def hello(self, peer: bytes, message: DistributorHello, now: float, clock: float) -> Distributor:
+        """A distributor says hello. One of the same id, or on the same link, is replaced: it has reconnected."""
+        for old in list(self.distributors.values()):
+            if old.id == message.distributor or old.peer == peer:
+                self.lose(old, now)
+        new = Distributor(peer, message.distributor, message.session, message.url, clock, now, now)
+        self.distributors[peer] = new
+        return new
+
+    def lose(self, distributor: Distributor, now: float) -> None:
+        """A distributor is gone: its volunteers are waited for, as they may come back by another one."""
+        if self.distributors.get(distributor.peer) is distributor:
+            del self.distributors[distributor.peer]
+        for volunteer in list(distributor.volunteers):
+            self._unbind(volunteer)
+            self.missing[volunteer] = now + self.grace
+
+    def miss(self, volunteers: list[str], now: float) -> None:
+        """Wait for volunteers that hold leases and have not been announced (after a restart)."""
+        for volunteer in volunteers:
+            if volunteer not in self.volunteers:
+                self.missing[volunteer] = now + self.grace
+
+    def join(self, distributor: Distributor, message: Joined, clock: float) -> Volunteer:
+        """A volunteer is announced, by a first or by another distributor."""
+        self._unbind(message.volunteer)
+        self.missing.pop(message.volunteer, None)
+        browser = f"{message.agent.browser} {message.agent.version}".strip()
+        volunteer = Volunteer(message.volunteer, distributor, message.site, browser, message.workers, clock)
+        self.volunteers[volunteer.id] = volunteer
+        distributor.volunteers[volunteer.id] = volunteer
+        return volunteer
+
+    def leave(self, distributor: Distributor, volunteer: str) -> bool:
+        """A volunteer's connection ended. False if it is by now with another distributor."""
+        if volunteer not in distributor.volunteers:
+            return False
+        self._unbind(volunteer)
+        return True
+
+    def gave_up(self, now: float) -> list[str]:
+        """Volunteers that were waited for long enough; they are not waited for any more."""
+        over = [volunteer for volunteer, until in self.missing.items() if until <= now]
+        for volunteer in over:
+            del self.missing[volunteer]
+        return over
+
+    def want(self, distributor: Distributor, asks: list[Ask]) -> None:
+        """Open demand of a distributor's volunteers; replaces what was asked for them before."""
+        for ask in asks:
+            volunteer = distributor.volunteers.get(ask.volunteer)
+            if volunteer is not None:
+                volunteer.wanted = max(0, min(ask.count, MOST_WANTED))
+                if volunteer.wanted:
+                    self.hungry[volunteer.id] = None
+
+    def wake(self, volunteer: str) -> None:
+        """Look at a volunteer's open demand again: it holds less than before."""
+        found = self.volunteers.get(volunteer)
+        if found is not None and found.wanted:
+            self.hungry[volunteer] = None
+
+    def wake_all(self) -> None:
+        """Look at all open demand again: work has come."""
+        for volunteer in self.volunteers.values():
+            if volunteer.wanted:
+                self.hungry[volunteer.id] = None
+
+    def _unbind(self, volunteer: str) -> None:
+        found = self.volunteers.pop(volunteer, None)
+        if found is not None:
+            del found.distributor.volunteers[volunteer]
+        self.hungry.pop(volunteer, None)
+
+    def distributor_views(self) -> list[DistributorView]:
+        """Linked distributors, as others are shown them."""
+        return [
+            DistributorView(distributor=d.id, url=d.url, volunteers=len(d.volunteers), since=d.since)
+            for d in self.distributors.values()
+        ]
+
+
+def volunteer_view(volunteer: Volunteer, task: str, leased: int) -> VolunteerView:
+    """A volunteer as others are shown it; ``task`` is the one that it is with."""
+    return VolunteerView(
+        volunteer=volunteer.id,
+        distributor=volunteer.distributor.id,
+        site=volunteer.site,
+        browser=volunteer.browser,
+        workers=volunteer.workers,
+        task=task,
+        leased=leased,
+        answered=volunteer.answered,
+        failed=volunteer.failed,
+        since=volunteer.since,
+    )

@@ -1,0 +1,238 @@
+"""Runs a researcher's ``split`` and ``reduce`` in a subprocess with limits, so that nothing in it harms the manager.
+
+The child is ``sandbox_child``. It makes payloads only as fast as they are taken (the pipe blocks it), and
+is ended when it says nothing for too long.
+"""
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+import struct
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from disio.errors import UnitError
+from disio.manager import sandbox_child as child
+from disio.unit.codec import MAX_BYTES
+
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+RESULT_PACK_BYTES: Final = 1024 * 1024
+_STDERR_KEPT: Final = 4000
+_HEAD: Final = struct.Struct("<cI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a researcher's function may use: bytes of address space, seconds of CPU, seconds of silence."""
+
+    memory: int = 2 * 1024**3
+    cpu: int = 3600
+    silence: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A unit's source with a task's parameters (codec bytes)."""
+
+    source: str
+    filename: str
+    params: bytes
+    has_split: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Payloads in codec bytes, and the digest over all payloads up to the last of them ("" if none is needed)."""
+
+    payloads: list[bytes]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many payloads there will be in all."""
+
+    count: int
+
+
+async def split(code: Code, limits: Limits, *, skip: int = 0, digest: str = "") -> AsyncGenerator[Made | Total, None]:
+    """A task's payloads, made as they are asked for. Close the iterator to end the child.
+
+    Args:
+        code: the unit and parameters.
+        limits: what ``split`` may use; ``silence`` is the longest time from one payload to the next.
+        skip: payloads that were made before (by an earlier process).
+        digest: the digest that came with the last of them.
+
+    Raises:
+        UnitError: ``split`` raised, was silent for too long, used too much, gave something that cannot
+            travel, or does not repeat itself.
+    """
+    job = {"does": "split", "has_split": code.has_split, "skip": skip, "digest": digest}
+    async with _Child("split", code, limits, job) as process:
+        while True:
+            kind, body = await process.receive(limits.silence)
+            if kind == child.PACK:
+                try:
+                    yield Made(*child.unpack(body))
+                except ValueError as error:
+                    raise UnitError(f"split wrote to the manager's pipe: {error}") from None
+            elif kind == child.TOTAL:
+                yield Total(int(body))
+            elif kind == child.END:
+                return
+
+
+async def reduce(code: Code, limits: Limits, results: AsyncIterator[bytes]) -> bytes:
+    """What the unit's ``reduce`` makes of the results (codec bytes, read as ``reduce`` asks for them).
+
+    Raises:
+        UnitError: ``reduce`` raised, took longer than ``limits.silence``, used too much, or returned
+            something that cannot travel.
+    """
+    async with _Child("reduce", code, limits, {"does": "reduce"}) as process:
+        feeding = asyncio.create_task(_feed(process, results))
+        try:
+            kind, body = await process.receive(limits.silence)
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+        if kind != child.ANSWER:
+            raise UnitError("reduce wrote to the manager's pipe; only its return value may come back")
+        return body
+
+
+async def _feed(process: "_Child", results: AsyncIterator[bytes]) -> None:
+    # A reduce that has seen enough closes the pipe; that is its right.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        items: list[bytes] = []
+        size = 0
+        async for result in results:
+            items.append(result)
+            size += len(result)
+            if size >= RESULT_PACK_BYTES or len(items) >= child.PACK_ITEMS:
+                await process.send(child.PACK, child.pack(items))
+                items, size = [], 0
+        await process.send(child.PACK, child.pack(items))
+        await process.send(child.END, b"")
+
+
+class _Child:
+    """One subprocess with one job. Leaving the context ends it and everything it started."""
+
+    def __init__(self, name: str, code: Code, limits: Limits, job: dict[str, Any]) -> None:
+        self._name, self._code, self._limits = name, code, limits
+        self._job = job
+        self._stack = contextlib.AsyncExitStack()
+        self._process: asyncio.subprocess.Process
+        self._stderr: asyncio.Task[bytes]
+
+    async def __aenter__(self) -> "_Child":
+        async with contextlib.AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="disio-", ignore_cleanup_errors=True))
+            self._process = await self._start(folder)
+            stack.push_async_callback(self._end)
+            self._stderr = asyncio.create_task(self._read_stderr())
+            job = {
+                **self._job,
+                "source": self._code.source,
+                "filename": self._code.filename,
+                "params": base64.b64encode(self._code.params).decode(),
+                "memory": self._limits.memory,
+                "cpu": self._limits.cpu,
+                "max_bytes": MAX_BYTES,
+            }
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # receive tells why it died
+                await self.send(child.JOB, msgspec.json.encode(job))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, folder: str) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                str(Path(child.__file__)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=folder,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": folder, "TMPDIR": folder},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UnitError(f"{self._name} cannot be run: the manager cannot start a process ({error})") from None
+
+    async def send(self, kind: bytes, body: bytes) -> None:
+        """Write a frame; waits while the child does not read."""
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        self._process.stdin.write(child.frame(kind, body))
+        await self._process.stdin.drain()
+
+    async def receive(self, seconds: float) -> tuple[bytes, bytes]:
+        """The child's next frame.
+
+        Raises:
+            UnitError: the child says that it failed, ended without a word, or said nothing for so long.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        try:
+            async with asyncio.timeout(seconds):
+                kind, size = _HEAD.unpack(await self._process.stdout.readexactly(_HEAD.size))
+                if size > MAX_FRAME_BYTES:
+                    raise UnitError(f"{self._name} wrote to the manager's pipe; only its return value may come back")
+                body = await self._process.stdout.readexactly(size)
+        except TimeoutError:
+            raise UnitError(self._silent(seconds)) from None
+        except asyncio.IncompleteReadError:
+            raise UnitError(await self._death()) from None
+        if kind == child.ERROR:
+            raise UnitError(body.decode(errors="replace"))
+        return kind, body
+
+    def _silent(self, seconds: float) -> str:
+        if self._name == "split":
+            return f"split gave no payload for {seconds:g} s and was stopped; make it yield payloads as it goes"
+        return f"reduce took more than {seconds:g} s and was stopped; make it do less, or raise --reduce-timeout"
+
+    async def _death(self) -> str:
+        status = await self._process.wait()
+        self._kill()  # what it has started may still hold the pipes
+        noise = (await self._stderr).decode(errors="replace").strip()
+        if status == -signal.SIGXCPU:
+            why = f"used more than {self._limits.cpu} s of processor time"
+        elif status < 0:
+            why = f"was ended by {signal.Signals(-status).name}"
+        else:
+            why = f"ended its process (status {status})"
+        return f"{self._name} {why}" + (f"; it wrote:\n{noise}" if noise else "")
+
+    async def _read_stderr(self) -> bytes:
+        assert self._process.stderr is not None  # noqa: S101 - asked for above
+        kept = b""
+        while chunk := await self._process.stderr.read(65536):
+            kept = (kept + chunk)[-_STDERR_KEPT:]
+        return kept
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _end(self) -> None:
+        self._kill()
+        await self._process.wait()
+        self._stderr.cancel()
+        await asyncio.gather(self._stderr, return_exceptions=True)
+        # asyncio's transport is closed only once its pipes are: there is no public way to say so.
+        self._process._transport.close()  # type: ignore[attr-defined]

@@ -1,0 +1,263 @@
+"""The manager process: sockets, rounds, beats.
+
+Work is done in rounds. Messages that came meanwhile are taken in, demand is matched, everything that this
+changed is written in one transaction, and what is to be told because of it is sent when that is durable.
+So acknowledgements mean durable, and batches form by themselves under load.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import structlog
+
+from disio.errors import ProtocolError
+from disio.manager.calls import Calls
+from disio.manager.config import ManagerConfig
+from disio.manager.feeding import make_answer, make_payloads, warm
+from disio.manager.intake import Intake
+from disio.manager.ledger import Ledger
+from disio.manager.links import Distributor
+from disio.manager.matching import match
+from disio.manager.restoring import restore
+from disio.manager.store import Store
+from disio.manager.tasks import Task
+from disio.wire import grid
+from disio.wire.discovery import Announcement
+from disio.wire.zmq import HEARTBEAT_SECONDS, SILENCE_SECONDS, Listener
+
+TICK_SECONDS: Final = 0.25
+HOLD_SECONDS: Final = 0.25
+"""Messages wait for the database so long at most: calls and beats are answered even while a disk is full."""
+MAX_CALLS: Final = 1000
+"""Calls that are answered at once, those included that wait for news."""
+_MESSAGES_AT_ONCE: Final = 256
+
+_log = structlog.get_logger("disio.manager")
+
+
+async def serve(config: ManagerConfig, on_ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run a manager until cancelled.
+
+    Args:
+        config: its settings.
+        on_ready: called once when it accepts work, with ``ready``, ``id``, ``address`` and ``data``.
+
+    Raises:
+        StoreError: its database cannot be used.
+        UsageError: it cannot listen at its address.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(config.data))
+        listener = await stack.enter_async_context(Listener(config.host, config.port, config.key))
+        service = Service(config, store, listener)
+        stack.callback(service.close)
+        splitting = await restore(service.ledger, asyncio.get_running_loop().time())
+        if config.announce:
+            port = int(listener.address.rpartition(":")[2])
+            await stack.enter_async_context(Announcement("manager", store.manager, config.host, port))
+        facts = {"ready": "manager", "id": store.manager, "address": listener.address, "data": str(config.data)}
+        await service.run(splitting, lambda: on_ready(facts))
+
+
+class Service:
+    """A manager with an open store and a bound socket."""
+
+    def __init__(self, config: ManagerConfig, store: Store, listener: Listener) -> None:
+        self.ledger = Ledger(store, config.grace)
+        self._config = config
+        self._store = store
+        self._listener = listener
+        self._intake = Intake(self.ledger)
+        self._calls = Calls(self.ledger, listener.address)
+        self._group: asyncio.TaskGroup
+        self._calling = 0
+        self._callers: set[bytes] = set()
+        self._may_receive = asyncio.Event()
+
+    async def run(self, splitting: list[Task], ready: Callable[[], None]) -> None:
+        """Work until cancelled.
+
+        Args:
+            splitting: tasks whose ``split`` is not done.
+            ready: called once everything runs.
+        """
+        self._may_receive.set()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for task in splitting:
+                self._start(task, make_payloads(self.ledger, task, self._config.split_limits))
+            for loop in (self._receive, self._rounds, self._tick, self._splits, self._reduces):
+                group.create_task(loop())
+            group.create_task(warm(self.ledger))
+            ready()
+
+    def close(self) -> None:
+        """Leave nothing that runs later."""
+        self.ledger.tasks.close()
+
+    # ---- rounds ------------------------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        while True:
+            for _ in range(_MESSAGES_AT_ONCE):
+                # While a group is written the loop rests: the thread that writes needs the interpreter.
+                await self._may_receive.wait()
+                peer, part = await self._listener.receive()
+                try:
+                    await self._take(peer, grid.decode_to_manager(part))
+                except ProtocolError as error:
+                    _log.warning("message not understood", reason=str(error))
+            await asyncio.sleep(0)
+
+    async def _rounds(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.ledger.due.wait()
+            self.ledger.due.clear()
+            match(self.ledger, loop.time())
+            outbox = self.ledger.take_outbox()
+            self._may_receive.clear()
+            hold = loop.call_later(HOLD_SECONDS, self._may_receive.set)
+            await self._store.commit()
+            hold.cancel()
+            self._may_receive.set()
+            for peer, message in outbox:
+                await self._send(peer, message)
+
+    async def _send(self, peer: bytes, message: grid.FromManager) -> None:
+        distributor = self.ledger.links.distributors.get(peer)
+        if distributor is not None:
+            distributor.told = asyncio.get_running_loop().time()
+        if not await self._listener.send(peer, message):
+            self._callers.discard(peer)
+            if distributor is not None:
+                self._lose(distributor, "unreachable")
+
+    async def _tick(self) -> None:
+        """Beats, silence, deadlines, and those who are not waited for any longer."""
+        loop = asyncio.get_running_loop()
+        ledger, links = self.ledger, self.ledger.links
+        before = loop.time()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = loop.time()
+            stalled = now - before > HEARTBEAT_SECONDS
+            before = now
+            for distributor in list(links.distributors.values()):
+                if stalled:  # it was us who did not listen
+                    distributor.heard = now
+                if now - distributor.heard > SILENCE_SECONDS:
+                    self._lose(distributor, "silent")
+                elif now - distributor.told >= HEARTBEAT_SECONDS:
+                    await self._send(distributor.peer, grid.Beat())
+            for volunteer in links.gave_up(now):
+                ledger.leave(volunteer)
+            ledger.end(ledger.book.expire(now))
+            ledger.tasks.refresh(now)
+            if any(queue.aged(now) for queue in ledger.schedule.queues.values()):
+                ledger.work_came()
+
+    def _lose(self, distributor: Distributor, why: str) -> None:
+        _log.warning("distributor lost", distributor=distributor.id, reason=why, volunteers=len(distributor.volunteers))
+        self.ledger.links.lose(distributor, asyncio.get_running_loop().time())
+
+    # ---- messages ----------------------------------------------------------------------------
+
+    async def _take(self, peer: bytes, message: grid.ToManager) -> None:
+        links = self.ledger.links
+        now = asyncio.get_running_loop().time()
+        distributor = links.distributors.get(peer)
+        if distributor is not None:
+            distributor.heard = now
+            self._hear(distributor, message, now)
+        elif isinstance(message, grid.Beat) and peer in self._callers:
+            await self._send(peer, grid.Beat())
+        elif not isinstance(message, grid.Call | grid.DistributorHello):
+            await self._send(peer, grid.WhoAreYou())
+        if isinstance(message, grid.DistributorHello):
+            await self._greet(peer, message, now)
+        elif isinstance(message, grid.Call):
+            self._callers.add(peer)
+            self._group.create_task(self._reply(peer, message))
+
+    def _hear(self, distributor: Distributor, message: grid.ToManager, now: float) -> None:
+        ledger, links = self.ledger, self.ledger.links
+        match message:
+            case grid.Results():
+                unknown = self._intake.take(distributor.peer, message, now)
+                if unknown:
+                    facts = distributor.peer, message.task, message.volunteer, unknown
+                    self._group.create_task(self._intake.recall(*facts))
+            case grid.Want():
+                links.want(distributor, message.asks)
+                ledger.due.set()
+            case grid.Return():
+                ledger.end(ledger.book.end(message.leases, message.volunteer))
+                links.wake(message.volunteer)
+            case grid.Joined():
+                ledger.join(distributor, message, now)
+            case grid.Left():
+                if links.leave(distributor, message.volunteer):
+                    ledger.leave(message.volunteer)
+            case grid.GetFile():
+                self._group.create_task(self._send_file(distributor.peer, message.sha256))
+            case _:
+                pass
+
+    async def _greet(self, peer: bytes, message: grid.DistributorHello, now: float) -> None:
+        if message.version != grid.GRID_VERSION:
+            _log.error(
+                "this distributor speaks another grid version; update the older of the two",
+                distributor=message.distributor,
+                theirs=message.version,
+                ours=grid.GRID_VERSION,
+            )
+        else:
+            self.ledger.links.hello(peer, message, now, time.time())
+            _log.info("distributor linked", distributor=message.distributor, url=message.url)
+        ready = self.ledger.schedule.has_work
+        welcome = grid.Welcome(version=grid.GRID_VERSION, manager=self._store.manager, ready=ready)
+        await self._send(peer, welcome)
+        distributor = self.ledger.links.distributors.get(peer)
+        if distributor is not None:
+            distributor.dried = not ready
+
+    async def _reply(self, peer: bytes, call: grid.Call) -> None:
+        if self._calling >= MAX_CALLS:
+            await self._send(
+                peer, grid.Reply(call.id, grid.Failure("busy", "the manager has too many calls to answer"))
+            )
+            return
+        self._calling += 1
+        try:
+            response = await self._calls.answer(call.request)
+        finally:
+            self._calling -= 1
+        await self._send(peer, grid.Reply(call.id, response))
+
+    async def _send_file(self, peer: bytes, sha256: str) -> None:
+        await self._send(peer, grid.File(sha256, await self._store.file(sha256)))
+
+    # ---- researchers' code -------------------------------------------------------------------
+
+    async def _splits(self) -> None:
+        while True:
+            task = await self._calls.started.get()
+            self._start(task, make_payloads(self.ledger, task, self._config.split_limits))
+
+    async def _reduces(self) -> None:
+        while True:
+            task = await self.ledger.settled.get()
+            self._start(task, make_answer(self.ledger, task, self._config.reduce_limits))
+
+    def _start(self, task: Task, work: Coroutine[Any, Any, None]) -> None:
+        job = self._group.create_task(work)
+        self.ledger.jobs[task.number] = job
+        job.add_done_callback(lambda _: self._done(task.number, job))
+
+    def _done(self, number: int, job: asyncio.Task[None]) -> None:
+        if self.ledger.jobs.get(number) is job:
+            del self.ledger.jobs[number]

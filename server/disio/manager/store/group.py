@@ -1,0 +1,71 @@
+"""What is written in one transaction."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Group:
+    """Rows gathered for one transaction. Each list is one query of ``queries.sql``, whose columns its rows have.
+
+    Rows are kept until the transaction is done, so that a group that did not fit the disk can be tried again.
+    """
+
+    meta: dict[str, Any] = field(default_factory=dict)
+    files: list[Row] = field(default_factory=list)
+    tasks: list[Row] = field(default_factory=list)
+    payloads: list[Row] = field(default_factory=list)
+    results: list[Row] = field(default_factory=list)
+    verdicts: list[Row] = field(default_factory=list)
+    closed: list[Row] = field(default_factory=list)
+    """Leases that were answered, or whose payload is settled: (lease,)."""
+    ended: list[Row] = field(default_factory=list)
+    """Leases whose payloads go out again: (lease,)."""
+    resumed: dict[int, Row] = field(default_factory=dict)
+    """Ended leases that are open again: lease to (issued, seconds, lease)."""
+    leases: list[Row] = field(default_factory=list)
+    ended_tasks: list[Row] = field(default_factory=list)
+    """Tasks whose leases are dropped: (task,)."""
+    answers: list[Row] = field(default_factory=list)
+    progress: dict[int, Callable[[], Row]] = field(default_factory=dict)
+    """Tasks whose row has changed: number to what makes the row when the group is written."""
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """Has a result once the group is durable."""
+    _frozen: list[tuple[str, Sequence[Row]]] | None = None
+
+    def statements(self) -> Iterator[tuple[str, Sequence[Row]]]:
+        """Query and rows of everything to be written, in an order in which later rows may rely on earlier ones."""
+        if self._frozen is None:
+            every = (
+                ("set_meta", list(self.meta.items())),
+                ("add_files", self.files),
+                ("add_tasks", self.tasks),
+                ("add_payloads", self.payloads),
+                ("add_results", self.results),
+                ("add_verdicts", self.verdicts),
+                ("delete_leases", self.closed),
+                ("end_leases", self.ended),
+                ("resume_leases", list(self.resumed.values())),
+                ("add_leases", self.leases),
+                ("delete_task_leases", self.ended_tasks),
+                ("add_answers", self.answers),
+                ("update_tasks", [row() for row in self.progress.values()]),
+            )
+            self._frozen = [(query, rows) for query, rows in every if rows]
+        return iter(self._frozen)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not any(
+            chain(
+                (self.meta, self.resumed, self.progress),
+                (self.files, self.tasks, self.payloads, self.results, self.verdicts),
+                (self.closed, self.ended, self.leases, self.ended_tasks, self.answers),
+            )
+        )

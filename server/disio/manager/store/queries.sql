@@ -1,0 +1,185 @@
+-- ==== the connection ====
+
+-- name: set_writing#
+-- The connection that writes: a commit is on the disk when it returns.
+PRAGMA synchronous = FULL;
+PRAGMA busy_timeout = 5000;
+
+-- name: set_wal()$
+-- Readers and the writer do not wait for each other.
+PRAGMA journal_mode = WAL;
+
+-- name: set_reading#
+-- The connection that reads cannot write.
+PRAGMA query_only = ON;
+PRAGMA busy_timeout = 5000;
+
+-- name: get_application_id()$
+-- Whose file this is.
+PRAGMA application_id;
+
+-- name: get_schema_version()$
+-- How many of the files in schema/ this database has seen.
+PRAGMA user_version;
+
+-- name: count_tables()$
+-- Tables in the file, whoever made them.
+SELECT count(*) FROM sqlite_master WHERE type = 'table';
+
+-- ==== what there is one of ====
+
+-- name: get_meta(key)$
+-- A value by its key.
+SELECT value FROM meta WHERE key = :key;
+
+-- name: set_meta*!
+-- Set a value.
+INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- ==== writing, in the order in which a group is written ====
+
+-- name: add_files*!
+-- Units' sources; the same source may come with many tasks.
+INSERT INTO files (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING;
+
+-- name: add_tasks*!
+-- New tasks.
+INSERT INTO tasks
+    (number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_payloads*!
+-- The next payloads of a task, as split gives them.
+INSERT INTO payloads (task, idx, data) VALUES (?, ?, ?);
+
+-- name: add_results*!
+-- What volunteers answered.
+INSERT INTO results (lease, task, idx, volunteer, outcome, data, ms, log, received)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_verdicts*!
+-- Payloads that are settled.
+INSERT INTO verdicts (task, idx, state, lease) VALUES (?, ?, ?, ?);
+
+-- name: delete_leases*!
+-- Leases that were answered, or whose payload is settled.
+DELETE FROM leases WHERE id = ?;
+
+-- name: end_leases*!
+-- Leases that ended without an answer: their payloads go out again.
+UPDATE leases SET state = 1 WHERE id = ? AND state = 0;
+
+-- name: resume_leases*!
+-- Ended leases whose volunteer came back before their payload went to somebody else.
+UPDATE leases SET state = 0, issued = ?, seconds = ? WHERE id = ? AND state = 1;
+
+-- name: add_leases*!
+-- Payloads handed out.
+INSERT INTO leases (id, task, idx, volunteer, issued, seconds) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: delete_task_leases*!
+-- All leases of tasks that have ended.
+DELETE FROM leases WHERE task = ?;
+
+-- name: add_answers*!
+-- What reduce returned.
+INSERT INTO answers (task, data) VALUES (?, ?);
+
+-- name: update_tasks*!
+-- Where tasks stand.
+UPDATE tasks
+SET state = ?, error = ?, finished = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
+    accepted = ?, failed = ?, executions = ?, computing_ms = ?
+WHERE number = ?;
+
+-- ==== reading ====
+
+-- name: get_tasks()
+-- All tasks, oldest first, and whether they have an answer.
+SELECT t.*, EXISTS (SELECT 1 FROM answers a WHERE a.task = t.number) AS has_answer
+FROM tasks t
+ORDER BY t.number;
+
+-- name: get_file(sha256)$
+-- A unit's source.
+SELECT data FROM files WHERE sha256 = :sha256;
+
+-- name: get_answer(task)$
+-- What reduce returned.
+SELECT data FROM answers WHERE task = :task;
+
+-- name: get_leases()
+-- All leases without a result.
+SELECT id, task, idx, volunteer, state, issued, seconds FROM leases ORDER BY id;
+
+-- name: get_open_payloads(task)
+-- Payloads of a task that are not settled.
+SELECT p.idx FROM payloads p
+WHERE p.task = :task AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.task = p.task AND v.idx = p.idx)
+ORDER BY p.idx;
+
+-- name: get_undecided_votes(task)
+-- Results of payloads that are not settled: failures, at present.
+SELECT r.idx, r.lease, r.volunteer FROM results r
+WHERE r.task = :task AND r.outcome = 1
+    AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.task = r.task AND v.idx = r.idx)
+ORDER BY r.lease;
+
+-- name: get_payloads(indexes, task, bytes)
+-- Payloads by their indexes (a JSON array): at least the first, then as many as fit the bytes.
+WITH wanted AS (
+    SELECT j.key AS place, j.value AS idx, sum(length(p.data)) OVER (ORDER BY j.key) AS bytes
+    FROM json_each(:indexes) j
+    CROSS JOIN payloads p ON p.task = :task AND p.idx = j.value
+)
+SELECT w.idx, p.data FROM wanted w
+CROSS JOIN payloads p ON p.task = :task AND p.idx = w.idx
+WHERE w.bytes <= :bytes OR w.place = 0
+ORDER BY w.place;
+
+-- name: get_answered(leases)
+-- Which of these leases (a JSON array) have a result, and whose they were.
+SELECT r.lease, r.task, r.volunteer FROM json_each(:leases) j CROSS JOIN results r ON r.lease = j.value;
+
+-- name: get_results(task, after, limit, bytes)
+-- Accepted results after an index, in order, at least one, then as many as fit the limit and the bytes.
+WITH page AS (
+    SELECT v.idx, v.lease, sum(length(p.data) + length(r.data) + coalesce(length(r.log), 0) + 64)
+        OVER (ORDER BY v.idx ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS bytes
+    FROM (
+        SELECT idx, lease FROM verdicts
+        WHERE task = :task AND idx > :after AND state = 1
+        ORDER BY idx LIMIT :limit
+    ) v
+    CROSS JOIN payloads p ON p.task = :task AND p.idx = v.idx
+    CROSS JOIN results r ON r.lease = v.lease
+)
+SELECT page.idx, p.data AS payload, r.data AS answer, r.ms, r.volunteer, r.log
+FROM page
+CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
+CROSS JOIN results r ON r.lease = page.lease
+WHERE page.bytes <= :bytes OR page.idx = (SELECT min(idx) FROM page)
+ORDER BY page.idx;
+
+-- name: has_results_after(task, after)$
+-- Whether there are accepted results after an index.
+SELECT EXISTS (SELECT 1 FROM verdicts WHERE task = :task AND idx > :after AND state = 1);
+
+-- name: has_failures_after(task, after)$
+-- Whether there are payloads set aside after an index.
+SELECT EXISTS (SELECT 1 FROM verdicts WHERE task = :task AND idx > :after AND state = 2);
+
+-- name: get_failures(task, after, limit)
+-- Payloads set aside after an index, in order, each with its last failure.
+SELECT v.idx, p.data AS payload, r.data AS failure, r.log
+FROM verdicts v
+CROSS JOIN payloads p ON p.task = v.task AND p.idx = v.idx
+CROSS JOIN results r ON r.lease = v.lease
+WHERE v.task = :task AND v.idx > :after AND v.state = 2
+ORDER BY v.idx LIMIT :limit;
+
+-- name: get_failed_volunteers(indexes, task)
+-- In which volunteers payloads of a task (a JSON array of indexes) failed, in order.
+SELECT r.idx, r.volunteer FROM json_each(:indexes) j
+CROSS JOIN results r ON r.task = :task AND r.idx = j.value AND r.outcome = 1
+ORDER BY r.lease;

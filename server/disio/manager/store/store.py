@@ -1,0 +1,178 @@
+"""The store: one connection that writes groups of rows, one that reads."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import aiosqlite
+import msgspec
+import structlog
+
+from disio.manager.store.group import Group
+from disio.manager.store.opening import connections, lock, queries
+
+LEASE_BLOCK: Final = 1_000_000
+"""Lease ids are reserved in blocks, so that none is used twice though answered leases are deleted."""
+RETRY_SECONDS: Final = (0.1, 5.0)
+PAGE_BYTES: Final = 16 * 1024 * 1024
+
+_log = structlog.get_logger("disio.store")
+
+
+class Store:
+    """A manager's database. Use as an async context manager.
+
+    Whoever changes something adds rows to ``group``; :meth:`commit` writes the group in one transaction, and
+    ``committed`` tells when it is durable. A group that cannot be written (a full disk) is tried again
+    until it can: nothing of it is lost, and nothing of it is told to anyone before.
+
+    Raises:
+        StoreError: on entering: the directory is in use, or the database cannot be used.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.manager = ""
+        """This manager's id."""
+        self.group: Group
+        self.trouble = ""
+        """Why the database cannot be written at present; empty if it can."""
+        self.retries = 0
+        """How many times writing has failed."""
+        self._stack = contextlib.AsyncExitStack()
+        self._writer: aiosqlite.Connection
+        self._reader: aiosqlite.Connection
+        self._next_lease = self._lease_limit = 1
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(os.close, lock(self.data))
+            self._writer, self._reader = await stack.enter_async_context(connections(self.data))
+            self.manager = await queries.get_meta(self._reader, key="manager")
+            self._next_lease = self._lease_limit = await queries.get_meta(self._reader, key="leases")
+            self.group = Group()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    # ---- writing -----------------------------------------------------------------------------
+
+    def take_lease_ids(self, count: int) -> int:
+        """The first of ``count`` consecutive lease ids that were never used; part of the present group."""
+        first = self._next_lease
+        self._next_lease += count
+        if self._next_lease > self._lease_limit:
+            self._lease_limit = self._next_lease + LEASE_BLOCK
+            self.group.meta["leases"] = self._lease_limit
+        return first
+
+    async def commit(self) -> None:
+        """Write the present group, and begin a new one. Returns when it is durable, however long that takes."""
+        group, self.group = self.group, Group()
+        pause, most = RETRY_SECONDS
+        while not group.empty:
+            try:
+                await self._write(group)
+                break
+            except sqlite3.OperationalError as error:
+                self._note(error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, most)
+        if self.trouble:
+            _log.info("the database can be written again", reason=self.trouble)
+            self.trouble = ""
+        group.done.set_result(None)
+
+    async def _write(self, group: Group) -> None:
+        try:
+            for query, rows in group.statements():
+                await getattr(queries, query)(self._writer, rows)
+            await self._writer.commit()
+        except sqlite3.OperationalError:
+            with contextlib.suppress(sqlite3.OperationalError):
+                await self._writer.rollback()
+            raise
+
+    def _note(self, error: sqlite3.OperationalError) -> None:
+        self.retries += 1
+        full = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+        reason = f"{error}; make room on the disk with {self.data}" if full else str(error)
+        if reason != self.trouble:
+            _log.error("the database cannot be written; nothing is acknowledged until it can", reason=reason)
+        self.trouble = reason
+
+    # ---- reading -----------------------------------------------------------------------------
+
+    async def tasks(self) -> list[sqlite3.Row]:
+        """All tasks, oldest first: the columns of ``tasks``, and ``has_answer``."""
+        return [row async for row in queries.get_tasks(self._reader)]
+
+    async def leases(self) -> list[tuple[int, int, int, str, int, float, float]]:
+        """All leases without a result: id, task, index, volunteer, state, issued (Unix time), seconds."""
+        return [tuple(row) async for row in queries.get_leases(self._reader)]
+
+    async def open_payloads(self, task: int) -> list[int]:
+        """Indexes of a task's payloads that are not settled, in order."""
+        return [row[0] async for row in queries.get_open_payloads(self._reader, task=task)]
+
+    async def undecided_votes(self, task: int) -> list[tuple[int, int, str]]:
+        """Failures of payloads that are not settled: index, lease, volunteer."""
+        return [tuple(row) async for row in queries.get_undecided_votes(self._reader, task=task)]
+
+    async def payloads(self, task: int, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Index and bytes of the first of these payloads, in this order; at most PAGE_BYTES (but at least one)."""
+        wanted = msgspec.json.encode(indexes).decode()
+        rows = queries.get_payloads(self._reader, task=task, indexes=wanted, bytes=PAGE_BYTES)
+        return [(row[0], row[1]) async for row in rows]
+
+    async def answered(self, leases: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Those of these leases that have a result: their task and volunteer."""
+        wanted = msgspec.json.encode(leases).decode()
+        rows = queries.get_answered(self._reader, leases=wanted)
+        return {row[0]: (row[1], row[2]) async for row in rows}
+
+    async def file(self, sha256: str) -> bytes | None:
+        """A unit's source, if it is here."""
+        data: bytes | None = await queries.get_file(self._reader, sha256=sha256)
+        return data
+
+    async def answer(self, task: int) -> bytes | None:
+        """What a task's ``reduce`` returned, if it has."""
+        data: bytes | None = await queries.get_answer(self._reader, task=task)
+        return data
+
+    async def results(self, task: int, after: int, limit: int) -> list[sqlite3.Row]:
+        """Accepted results after an index: idx, payload, answer, ms, volunteer, log; about PAGE_BYTES at most."""
+        rows = queries.get_results(self._reader, task=task, after=after, limit=limit, bytes=PAGE_BYTES)
+        return [row async for row in rows]
+
+    async def more_results(self, task: int, after: int) -> bool:
+        """Whether there are accepted results after an index."""
+        return bool(await queries.has_results_after(self._reader, task=task, after=after))
+
+    async def more_failures(self, task: int, after: int) -> bool:
+        """Whether there are payloads set aside after an index."""
+        return bool(await queries.has_failures_after(self._reader, task=task, after=after))
+
+    async def all_results(self, task: int) -> AsyncGenerator[bytes, None]:
+        """All accepted answers of a task, in order of index, read as they are asked for."""
+        after = -1
+        while rows := await self.results(task, after, 1000):
+            for row in rows:
+                yield row["answer"]
+            after = rows[-1]["idx"]
+
+    async def failures(self, task: int, after: int, limit: int) -> list[tuple[sqlite3.Row, list[str]]]:
+        """Payloads set aside after an index: idx, payload, failure, log; and the volunteers in which they failed."""
+        rows = [r async for r in queries.get_failures(self._reader, task=task, after=after, limit=limit)]
+        failed: dict[int, list[str]] = {row["idx"]: [] for row in rows}
+        wanted = msgspec.json.encode(list(failed)).decode()
+        async for index, volunteer in queries.get_failed_volunteers(self._reader, task=task, indexes=wanted):
+            failed[index].append(volunteer)
+        return [(row, failed[row["idx"]]) for row in rows]

@@ -14,6 +14,21 @@ const MAX_WORKERS = 64;
 /** The page is told of changes at most so often, except of the first acknowledgement. */
 const STATUS_MS = 250;
 
+/**
+ * Fetches the bundle into the cell. Begins before the page has said anything: it made this frame because its visitor agreed.
+ * @param {MessageChannel} channel to the cell
+ */
+async function load({ port1, port2 }) {
+  const [manifest, cell] = [fetchManifest(), openCell()];
+  const connected = cell.then(async (window) => {
+    const snapshot = BUNDLE_FILES.snapshot in (await manifest).files;
+    // The cell's origin is opaque, so no other target than "*" can be named; the frame is our own and has one document.
+    window.postMessage({ type: "connect", snapshot }, "*", [port2]);
+  });
+  await fetchBundle(await manifest, (name, bytes) => port1.postMessage({ type: "file", name, bytes }, [bytes]));
+  await connected;
+}
+
 /** @returns {Promise<Window>} the cell's, when it listens */
 function openCell() {
   const frame = document.createElement("iframe");
@@ -41,15 +56,16 @@ class Bridge {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #statusTimer;
   #port;
-  #cell = new MessageChannel();
   #volunteer;
 
   /**
    * @param {MessagePort} port to the page
+   * @param {MessagePort} cell
+   * @param {Promise<void>} bundle is in the cell
    * @param {string} site the page's host
    * @param {number} workers
    */
-  constructor(port, site, workers) {
+  constructor(port, cell, bundle, site, workers) {
     this.#port = port;
     this.#volunteer = new Volunteer({
       url: `${location.origin.replace("http", "ws")}/volunteer`,
@@ -57,11 +73,11 @@ class Bridge {
       agent: describeAgent(),
       workers,
       fetchText,
-      tellCell: (message, transfer = []) => this.#cell.port1.postMessage(message, transfer),
+      tellCell: (message, transfer = []) => cell.postMessage(message, transfer),
       onChange: () => this.#change(),
     });
     port.onmessage = ({ data }) => this.#obey(data);
-    this.#cell.port1.onmessage = ({ data }) => {
+    cell.onmessage = ({ data }) => {
       if (data.type === "ready") {
         this.#timings.ready ||= performance.now();
         this.#timings.workers.push(data.ms);
@@ -70,21 +86,15 @@ class Bridge {
     };
     addEventListener("online", () => this.#volunteer.connect());
     this.#report(); // the page knows now that somebody is here
+    cell.postMessage({ type: "start", workers });
     this.#volunteer.connect();
-    this.#load(workers).catch((error) => this.#volunteer.fail(error instanceof Error ? error.message : String(error)));
-  }
-
-  /** @param {number} workers */
-  async #load(workers) {
-    const [manifest, cell] = await Promise.all([fetchManifest(), openCell()]);
-    const snapshot = BUNDLE_FILES.snapshot in manifest.files;
-    // The cell's origin is opaque, so no other target than "*" can be named; the frame is our own and has one document.
-    cell.postMessage({ type: "connect", workers, snapshot }, "*", [this.#cell.port2]);
-    await fetchBundle(manifest, (name, bytes) => {
-      this.#cell.port1.postMessage({ type: "file", name, bytes }, [bytes]);
-    });
-    this.#timings.bundle = performance.now();
-    this.#volunteer.ready();
+    bundle.then(
+      () => {
+        this.#timings.bundle = performance.now();
+        this.#volunteer.ready();
+      },
+      (error) => this.#volunteer.fail(error instanceof Error ? error.message : String(error)),
+    );
   }
 
   /** @param {ToBridge} wish */
@@ -122,14 +132,22 @@ class Bridge {
   }
 }
 
-/** @param {MessageEvent} event */
-function connect(event) {
-  if (event.source !== parent || event.data?.type !== "start" || !event.ports[0]) return;
-  removeEventListener("message", connect);
-  const workers = Math.min(MAX_WORKERS, Math.max(1, Math.floor(Number(event.data.workers)) || 1));
-  const site = event.origin.replace(/^\w+:\/\//, "").slice(0, 200);
-  new Bridge(event.ports[0], site, workers);
+function open() {
+  const channel = new MessageChannel();
+  const bundle = load(channel);
+  bundle.catch(() => {}); // told by the bridge, once there is one
+
+  /** @param {MessageEvent} event */
+  const connect = (event) => {
+    if (event.source !== parent || event.data?.type !== "start" || !event.ports[0]) return;
+    removeEventListener("message", connect);
+    const workers = Math.min(MAX_WORKERS, Math.max(1, Math.floor(Number(event.data.workers)) || 1));
+    const site = event.origin.replace(/^\w+:\/\//, "").slice(0, 200);
+    new Bridge(event.ports[0], channel.port1, bundle, site, workers);
+  };
+  addEventListener("message", connect);
+  parent.postMessage({ type: "here" }, "*"); // says nothing but that; who answers is looked at above
 }
 
 // A page of its own is no volunteer: nobody has been asked there.
-if (parent !== window) addEventListener("message", connect);
+if (parent !== window) open();

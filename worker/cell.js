@@ -28,14 +28,14 @@ function shutTheDoor() {
  * @param {MessagePort} port to the bridge
  * @param {import("./channels.js").Connect} options
  */
-function open(port, { workers, snapshot }) {
+function open(port, { snapshot }) {
   const runtime = new Runtime(snapshot);
   /**
    * @param {FromCell} message
    * @param {Transferable[]} [transfer]
    */
   const tell = (message, transfer = []) => port.postMessage(message, transfer);
-  const pool = new Pool(runtime, workers, tell);
+  const pool = new Pool(runtime, tell);
   setInterval(() => pool.watch(), WATCH_MS);
 
   /** @param {MessageEvent<ToCell>} event */
@@ -43,6 +43,8 @@ function open(port, { workers, snapshot }) {
     switch (message.type) {
       case "file":
         return runtime.take(message.name, message.bytes);
+      case "start":
+        return pool.start(message.workers);
       case "task":
         return pool.addTask(message);
       case "work":

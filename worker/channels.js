@@ -32,6 +32,7 @@ export const WORKER_SOURCE = "worker.js";
  */
 
 /**
+ * @typedef {{type: "here"}} Here the bridge listens; to its parent window
  * @typedef {{type: "start", workers: number}} Start first message, with the port, from the page
  * @typedef {{type: "pause"} | {type: "resume"}} Wish to stop, the page removes the frame
  * @typedef {{type: "status", state: State, message: string, task: string, payloads: number, failed: number,
@@ -42,14 +43,15 @@ export const WORKER_SOURCE = "worker.js";
 // ---- bridge and cell ------------------------------------------------------------------------
 
 /**
- * @typedef {{type: "connect", workers: number, snapshot: boolean}} Connect first message, with the port, from the bridge
+ * @typedef {{type: "connect", snapshot: boolean}} Connect first message, with the port, from the bridge
+ * @typedef {{type: "start", workers: number}} StartWorkers
  * @typedef {{type: "file", name: string, bytes: ArrayBuffer}} GiveFile
  * @typedef {{type: "task", task: string, filename: string, timeout: number, maxResultBytes: number, source: string,
  *   params: Uint8Array<ArrayBuffer>}} GiveTask
  * @typedef {{type: "work", task: string, items: import("./messages.js").LeaseItem[], data: Uint8Array<ArrayBuffer>}} GiveWork
  * @typedef {{type: "revoke", task: string, leases: number[]}} TakeBack no leases: the whole task
  * @typedef {{type: "pause"} | {type: "resume"}} Switch
- * @typedef {GiveFile | GiveTask | GiveWork | TakeBack | Switch} ToCell
+ * @typedef {StartWorkers | GiveFile | GiveTask | GiveWork | TakeBack | Switch} ToCell
  */
 
 /**

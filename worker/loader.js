@@ -108,15 +108,6 @@
       frame.hidden = true;
       frame.title = "Disio";
       frame.src = `${home}/bridge.html`;
-      frame.onload = () => {
-        const channel = new MessageChannel();
-        port = channel.port1;
-        port.onmessage = ({ data }) => {
-          clearTimeout(patience);
-          show(data);
-        };
-        frame?.contentWindow?.postMessage({ type: "start", workers: Number(workers) || 1 }, home, [channel.port2]);
-      };
       badge.root.append(frame);
       patience = setTimeout(() => show({ ...status, state: "failed", message: "The project's server cannot be reached." }), 30000);
       show(fresh);
@@ -131,6 +122,17 @@
       return { ...status };
     }
   }
+
+  addEventListener("message", ({ source, origin }) => {
+    if (!frame || port || source !== frame.contentWindow || origin !== home) return;
+    const channel = new MessageChannel();
+    port = channel.port1;
+    port.onmessage = ({ data }) => {
+      clearTimeout(patience);
+      show(data);
+    };
+    frame.contentWindow?.postMessage({ type: "start", workers: Number(workers) || 1 }, home, [channel.port2]);
+  });
 
   customElements.define("disio-badge", Badge);
   const badge = new Badge();

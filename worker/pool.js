@@ -44,20 +44,25 @@ export class Pool {
   #pausedAt = 0;
   #waryUntil = 0;
   #failedBoots = 0;
+  #started = false;
+  #size = 1;
   #runtime;
-  #size;
   #tell;
 
   /**
    * @param {import("./runtime.js").Runtime} runtime
-   * @param {number} size workers that compute at the same time
    * @param {(message: FromCell, transfer?: Transferable[]) => void} tell the bridge
    */
-  constructor(runtime, size, tell) {
+  constructor(runtime, tell) {
     this.#runtime = runtime;
-    this.#size = size;
     this.#tell = tell;
-    this.#boot();
+    this.#boot(); // the first one, while the files are still coming
+  }
+
+  /** @param {number} workers interpreters that compute at the same time */
+  start(workers) {
+    this.#size = workers;
+    this.#feed();
   }
 
   /** @param {import("./channels.js").GiveTask} message */
@@ -118,10 +123,9 @@ export class Pool {
    */
   onReady(ms, plain) {
     this.#failedBoots = 0;
+    this.#started = true;
     if (plain) this.#tell({ type: "log", message: plain });
     this.#tell({ type: "ready", ms });
-    // The first one has the machine for itself until it is ready: the first result comes sooner.
-    while (!this.#paused && this.#interpreters.size < this.#size) this.#boot();
     this.#feed();
   }
 
@@ -181,6 +185,8 @@ export class Pool {
       record.served = record.turnSince = now;
       this.#give(interpreter, record, now);
     }
+    // The first one has the machine for itself until it is ready: the first result comes sooner.
+    while (this.#interpreters.size < this.#size && this.#started) this.#boot();
     const waits = record !== undefined && this.#bound(record.unit.task).length === 0;
     if ((waits || now < this.#waryUntil) && !this.#idle("") && !this.#booting()) this.#makeRoom(record?.unit.task ?? "");
   }

@@ -1,0 +1,36 @@
+"""What a distributor is told at its start."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from disio.distributor.limits import Limits
+from disio.wire.zmq import GridKey
+
+
+@dataclass(frozen=True)
+class DistributorConfig:
+    """Everything that can be set. Times in seconds.
+
+    Attributes:
+        data: the directory of its spool; one distributor at a time uses it.
+        host: the address to listen on; 0.0.0.0 for all.
+        port: the port to listen on; 0 for a free one.
+        url: the origin that browsers reach it at, for example behind a proxy; by default http://host:port.
+        managers: addresses (HOST:PORT) of managers to link to.
+        discover: whether to find managers by zeroconf too, and to be found.
+        key: the grid key, for links that leave this machine.
+        hold_seconds: seconds of work kept for each volunteer, so that it stays busy while a manager is away.
+        bundle: the bundle's folder; the installed one by default.
+        limits: what volunteers may do.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 7701
+    url: str = ""
+    managers: tuple[str, ...] = ()
+    discover: bool = True
+    key: GridKey | None = None
+    hold_seconds: float = 10.0
+    bundle: Path | None = None
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,80 @@
+"""The headers that let our frames work inside other people's pages, and let units reach nothing."""
+
+import re
+from typing import Final
+
+from werkzeug.datastructures import Headers
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+
+EVERYWHERE: Final = {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""On every answer."""
+SHARED: Final = {"Access-Control-Allow-Origin": "*"}
+"""On every file: the cell's opaque origin reads scripts across origins."""
+IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""On files named by their hash."""
+REVALIDATED: Final = {"Cache-Control": "no-cache"}
+"""On files that change with a release."""
+
+
+def origin(url: str, scheme: str, host: str) -> str:
+    """This distributor's origin as the browser sees it, to be written out in policies.
+
+    Args:
+        url: the configured address; wins if there is one.
+        scheme: the request's scheme.
+        host: the request's Host header, which may be anything.
+    """
+    if url:
+        return url
+    if not _HOST.fullmatch(host):
+        return ""
+    return f"{'https' if scheme in ('https', 'wss') else 'http'}://{host}"
+
+
+def bridge(own: str) -> dict[str, str]:
+    """The bridge runs our scripts, talks to this origin, frames the cell, and nothing else."""
+    sockets = own.replace("http", "ws", 1)
+    return _frame(
+        f"default-src 'none'; script-src {own}; connect-src {own} {sockets}; frame-src {own}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def cell(own: str) -> dict[str, str]:
+    """The cell runs units. It may connect to nothing at all, this origin included."""
+    return _frame(
+        f"default-src 'none'; script-src {own} blob: 'wasm-unsafe-eval'; worker-src blob:; "
+        "base-uri 'none'; form-action 'none'; sandbox allow-scripts"
+    )
+
+
+def page(own: str) -> dict[str, str]:
+    """Our own page: the script tag like any site's."""
+    return {
+        "Content-Security-Policy": f"default-src 'none'; script-src {own}; style-src 'unsafe-inline'; "
+        f"frame-src {own}; connect-src {own}; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cache-Control": "no-cache",
+    }
+
+
+def _frame(policy: str) -> dict[str, str]:
+    # On a site that is cross-origin isolated a frame appears only if it says COEP itself.
+    return {
+        "Content-Security-Policy": policy,
+        "Cross-Origin-Embedder-Policy": "require-corp",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()",
+    }
+
+
+def extend(headers: Headers, *more: dict[str, str]) -> None:
+    """Set all of these headers."""
+    for some in more:
+        for name, value in some.items():
+            headers[name] = value

@@ -1,0 +1,313 @@
+"""Who is present, which managers are linked, and what passes between them. No sockets, no disk."""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol
+
+import structlog
+
+from disio.distributor.demand import Demand
+from disio.distributor.limits import Limits
+from disio.distributor.link import Link
+from disio.distributor.metrics import Metrics
+from disio.distributor.outbox import Outbox, Parcel
+from disio.distributor.visit import Visit
+from disio.wire import grid
+from disio.wire.volunteer import LeaseItem, ResultItem
+
+MAX_TASKS: Final = 4096
+"""Descriptions of tasks kept; the ones granted from longest ago go first."""
+
+_log = structlog.get_logger("disio.hub")
+
+
+class Volunteer(Protocol):
+    """A volunteer's connection, as the hub uses it."""
+
+    visit: Visit
+
+    def wake(self) -> None:
+        """There may be work to send."""
+
+    def ack(self, task: str, leases: Iterable[int], rejected: Mapping[int, str]) -> None:
+        """Tell it that results are durable, or count for nothing."""
+
+    def revoke(self, task: str, leases: Collection[int]) -> None:
+        """Tell it to stop computing."""
+
+    def taken_over(self) -> None:
+        """Another connection of the same volunteer has come: end this one."""
+
+    def overdone(self, reason: str) -> None:
+        """It has sent too much: end the connection."""
+
+
+class Hub:
+    """The middle of a distributor. Everything happens in the event loop, nothing waits.
+
+    Args:
+        greeting: how this distributor presents itself to managers.
+        hold_seconds: seconds of work to keep for each volunteer beyond its window.
+        limits: what one volunteer may do.
+        metrics: where things are counted.
+        managers: managers ever met; results for any other are rejected.
+    """
+
+    def __init__(
+        self,
+        greeting: grid.DistributorHello,
+        hold_seconds: float,
+        limits: Limits,
+        metrics: Metrics,
+        managers: Iterable[str],
+    ) -> None:
+        self.present: dict[str, Volunteer] = {}
+        self.links: dict[str, Link] = {}
+        """Links that are up, by manager."""
+        self.outboxes: dict[str, Outbox] = {manager: Outbox() for manager in managers}
+        self.tasks: dict[str, grid.TaskInfo] = {}
+        self.units: asyncio.Queue[str] = asyncio.Queue()
+        """Hashes of units whose source will be asked for soon."""
+        self.away = asyncio.Event()
+        """Set when results may wait for a manager that is away."""
+        self.metrics = metrics
+        self._greeting = greeting
+        self._hold_seconds = hold_seconds
+        self._limits = limits
+        self._demand = Demand()
+        self._dirty: dict[str, Visit] = {}
+        self._files: dict[str, asyncio.Future[bytes | None]] = {}
+
+    # ---- volunteers --------------------------------------------------------------------------
+
+    def joined(self, volunteer: Volunteer) -> None:
+        """A volunteer has said hello; a former connection of the same one is ended."""
+        visit = volunteer.visit
+        former = self.present.get(visit.volunteer)
+        if former is not None:
+            former.taken_over()
+            self._give_back(former.visit, former.visit.give_back_reserve())
+            self._demand.forget(visit.volunteer)
+        self.present[visit.volunteer] = volunteer
+        for link in self.links.values():
+            link.post(_joined(visit, link.manager))
+        self.touch(visit)
+
+    def left(self, volunteer: Volunteer) -> None:
+        """A volunteer's connection has ended."""
+        name = volunteer.visit.volunteer
+        if self.present.get(name) is volunteer:
+            del self.present[name]
+            self._demand.forget(name)
+            self._dirty.pop(name, None)
+            for link in self.links.values():
+                link.post(grid.Left(name))
+
+    def credit(self, visit: Visit, window: int) -> None:
+        """A volunteer has set its window; what waits for one that pauses goes back."""
+        visit.window = window
+        if window == 0:
+            self._give_back(visit, visit.give_back_reserve())
+        self.touch(visit)
+
+    def results(self, volunteer: Volunteer, task: str, items: list[ResultItem], data: bytes) -> None:
+        """A volunteer has answered: pass it on, or let it wait for the spool."""
+        visit = volunteer.visit
+        leases = {item.lease for item in items}
+        visit.finished(task, leases, time.monotonic())
+        manager = _manager(task)
+        outbox = self.outboxes.get(manager)
+        if outbox is None:
+            volunteer.ack(task, (), dict.fromkeys(leases, "no manager of this task is known here"))
+            return
+        if not items:
+            return
+        self.metrics.results.inc(len(items))
+        parcel = Parcel(grid.Results(task, visit.volunteer, items, data))
+        visit.unacknowledged_bytes += parcel.size
+        if visit.unacknowledged_bytes > self._limits.unacknowledged_bytes:
+            volunteer.overdone("more results than can wait for an acknowledgement")
+            return
+        outbox.add(parcel)
+        link = self.links.get(manager)
+        if link is None or not link.post(parcel.results):
+            self.away.set()
+        self.touch(visit)
+
+    def returned(self, visit: Visit, task: str, leases: list[int]) -> None:
+        """A volunteer gives leases back uncomputed."""
+        visit.gave_back(task, leases)
+        self._give_back(visit, {task: leases})
+        self.touch(visit)
+
+    def touch(self, visit: Visit) -> None:
+        """A volunteer's demand may have changed: it is looked at once in this round of the loop."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._ask)
+        self._dirty[visit.volunteer] = visit
+
+    def spooled(self, parcel: Parcel) -> None:
+        """A parcel is on disk: acknowledge what its manager has not."""
+        volunteer = self.present.get(parcel.results.volunteer)
+        if volunteer is not None:
+            volunteer.ack(parcel.results.task, parcel.remaining, {})
+        self._settled(parcel)
+
+    # ---- managers ----------------------------------------------------------------------------
+
+    def hello(self) -> grid.DistributorHello:
+        """The greeting for a manager."""
+        return self._greeting
+
+    def link_up(self, link: Link, ready: bool) -> bool:
+        """A manager has welcomed us: tell it who is here and what it has not acknowledged.
+
+        False if another link to it stands already.
+        """
+        if self.links.get(link.manager, link) is not link:
+            return False
+        self.links[link.manager] = link
+        self._demand.up(link.manager)
+        if not ready:
+            self._demand.dry(link.manager, list(self.present))
+        for volunteer in self.present.values():
+            link.post(_joined(volunteer.visit, link.manager))
+            self.touch(volunteer.visit)
+        for parcel in self.outboxes.setdefault(link.manager, Outbox()):
+            link.post(parcel.results)
+        return True
+
+    def link_down(self, link: Link) -> None:
+        """A manager is away: what it was asked for may be asked of others, its results are spooled."""
+        if self.links.get(link.manager) is link:
+            del self.links[link.manager]
+            self._demand.down(link.manager)
+            for volunteer in self.present.values():
+                self.touch(volunteer.visit)
+            for waiting in self._files.values():
+                if not waiting.done():
+                    waiting.set_result(None)
+            self._files.clear()
+            self.away.set()
+
+    def received(self, link: Link, message: grid.FromManager) -> None:
+        """A manager's message."""
+        match message:
+            case grid.Grant():
+                self._granted(link, message)
+            case grid.Ack():
+                self._acknowledged(link, message)
+            case grid.Dry():
+                self._demand.dry(link.manager, message.volunteers)
+                self._touch_all(message.volunteers)
+            case grid.Ready():
+                self._touch_all(self._demand.ready(link.manager))
+            case grid.TaskInfo():
+                self.tasks[message.task] = message
+                self.units.put_nowait(message.unit)
+                while len(self.tasks) > MAX_TASKS:
+                    del self.tasks[next(iter(self.tasks))]
+            case grid.Revoke():
+                self._revoked(message)
+            case grid.File():
+                waiting = self._files.pop(message.sha256, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message.data)
+
+    def ask_file(self, link: Link, sha256: str) -> asyncio.Future[bytes | None]:
+        """The content of a file as this manager has it; None if it does not."""
+        waiting = self._files.get(sha256)
+        if waiting is None or waiting.done():
+            waiting = self._files[sha256] = asyncio.get_running_loop().create_future()
+            if not link.post(grid.GetFile(sha256)):
+                waiting.set_result(None)
+        return waiting
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _granted(self, link: Link, grant: grid.Grant) -> None:
+        self._demand.granted(link.manager, grant.volunteer, len(grant.items))
+        volunteer = self.present.get(grant.volunteer)
+        info = self.tasks.pop(grant.task, None)
+        if info is not None:
+            self.tasks[grant.task] = info
+        if volunteer is None or info is None or volunteer.visit.window == 0:
+            link.post(grid.Return(grant.task, grant.volunteer, _leases(grant.items)))
+            if info is None:
+                _log.error("a grant came for a task that was never described", manager=link.manager, task=grant.task)
+            return
+        self.metrics.granted.inc(len(grant.items))
+        volunteer.visit.granted(info, grant.items, grant.data)
+        volunteer.wake()
+        self.touch(volunteer.visit)
+
+    def _acknowledged(self, link: Link, ack: grid.Ack) -> None:
+        leases = {*ack.leases, *ack.rejected}
+        waited, done = self.outboxes[link.manager].acknowledged(ack.task, ack.volunteer, leases)
+        for parcel in done:
+            self._settled(parcel)
+        volunteer = self.present.get(ack.volunteer)
+        if waited and volunteer is not None:
+            rejected = {lease: reason for lease, reason in ack.rejected.items() if lease in waited}
+            volunteer.ack(ack.task, waited - rejected.keys(), rejected)
+        if link.under_way:
+            link.done += link.under_way.acknowledged(ack.task, ack.volunteer, leases)[1]
+            link.progress.set()
+
+    def _settled(self, parcel: Parcel) -> None:
+        volunteer = self.present.get(parcel.results.volunteer)
+        if volunteer is not None:
+            visit = volunteer.visit
+            visit.unacknowledged_bytes = max(0, visit.unacknowledged_bytes - parcel.size)
+
+    def _revoked(self, revoke: grid.Revoke) -> None:
+        leases = set(revoke.leases)
+        one = self.present.get(revoke.volunteer)
+        concerned = list(self.present.values()) if not revoke.volunteer else [one] if one is not None else []
+        for volunteer in concerned:
+            if volunteer.visit.revoked(revoke.task, leases):
+                volunteer.revoke(revoke.task, leases)
+            self.touch(volunteer.visit)
+
+    def _give_back(self, visit: Visit, leases: Mapping[str, list[int]]) -> None:
+        for task, returned in leases.items():
+            link = self.links.get(_manager(task))
+            if link is not None and returned:
+                link.post(grid.Return(task, visit.volunteer, returned))
+
+    def _touch_all(self, volunteers: Iterable[str]) -> None:
+        for name in volunteers:
+            volunteer = self.present.get(name)
+            if volunteer is not None:
+                self.touch(volunteer.visit)
+
+    def _ask(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        now = time.monotonic()
+        wants: dict[str, list[grid.Ask]] = {}
+        for visit in dirty.values():
+            deficit, target = visit.deficit(self._hold_seconds, now)
+            asked = self._demand.ask(visit.volunteer, deficit, target, visit.manager)
+            if asked is not None:
+                wants.setdefault(asked[0], []).append(grid.Ask(visit.volunteer, asked[1]))
+        for manager, asks in wants.items():
+            self.links[manager].post(grid.Want(asks))
+
+
+def _manager(task: str) -> str:
+    return task.partition("-")[0]
+
+
+def _leases(items: list[LeaseItem]) -> list[int]:
+    return [item.lease for item in items]
+
+
+def _joined(visit: Visit, manager: str) -> grid.Joined:
+    return grid.Joined(
+        volunteer=visit.volunteer,
+        site=visit.site,
+        agent=visit.agent,
+        workers=visit.workers,
+        holding=visit.holding(manager),
+    )

@@ -1,0 +1,80 @@
+"""The numbers that keep one volunteer, or many, from being too much. Pure: time and counts are passed in."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from disio.wire.volunteer import MAX_FRAME_BYTES, MAX_ITEMS, MAX_WINDOW
+
+MIB: Final = 1024 * 1024
+WORK_FRAME_BYTES: Final = MIB
+"""Work frames are cut here, so that acknowledgements never wait behind a long one."""
+MIN_RESERVE: Final = 2
+MAX_RESERVE: Final = 2 * MAX_WINDOW
+"""Leases kept for one volunteer beyond its window."""
+MAX_RESERVE_BYTES: Final = 64 * MIB
+MAX_HOLDING: Final = 2 * MAX_WINDOW
+"""Leases that a returning volunteer may say it still holds."""
+_RATE_SECONDS: Final = 8.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a distributor bears. Times in seconds, sizes in bytes."""
+
+    connections: int = 10_000
+    connections_per_address: int = 2_000
+    """Generous: a proxy or a school's network is one address."""
+    hello_seconds: float = 10.0
+    frame_seconds: float = 120.0
+    """From a frame's first byte to its last."""
+    frame_bytes: int = MAX_FRAME_BYTES
+    send_seconds: float = 120.0
+    """One frame to a slow reader, until the system has taken it."""
+    ping_seconds: float = 20.0
+    silence_seconds: int = 60
+    """Nothing at all came, not even the answer to a ping."""
+    close_seconds: float = 2.0
+    """How long the other side may take to answer a close."""
+    unacknowledged_bytes: int = 64 * MIB
+    """Results of one volunteer that are neither committed nor spooled."""
+    unsent_acks: int = 32 * MAX_ITEMS
+    """Acknowledged leases that a volunteer does not read."""
+    spool_bytes: int = 4 * 1024 * MIB
+    file_cache_bytes: int = 64 * MIB
+
+    def refusal(self, connections: int, from_address: int) -> str:
+        """Why one more connection is refused, or "" when it is welcome."""
+        if connections >= self.connections:
+            return f"this distributor serves {self.connections} volunteers already; try again later"
+        if from_address >= self.connections_per_address:
+            return f"{self.connections_per_address} volunteers of your network address are connected already"
+        return ""
+
+
+class Rate:
+    """Events per second, lately: an exponentially fading count."""
+
+    def __init__(self) -> None:
+        self._weight = 0.0
+        self._at = 0.0
+
+    def add(self, count: int, now: float) -> None:
+        """``count`` events have happened at ``now`` (monotonic seconds)."""
+        self._weight = self._weight * math.exp((self._at - now) / _RATE_SECONDS) + count
+        self._at = now
+
+    def at(self, now: float) -> float:
+        """Events per second as of ``now``."""
+        return self._weight * math.exp((self._at - now) / _RATE_SECONDS) / _RATE_SECONDS
+
+
+def reserve_target(window: int, rate: float, hold_seconds: float) -> int:
+    """How many leases to keep for a volunteer beyond its window.
+
+    Enough for ``hold_seconds`` at ``rate`` results per second, so that it stays busy while a manager
+    is away; at least a few, so that it never waits for a round trip; none while it is paused.
+    """
+    if window <= 0:
+        return 0
+    return min(max(math.ceil(rate * hold_seconds), MIN_RESERVE), MAX_RESERVE)

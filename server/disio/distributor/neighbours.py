@@ -1,0 +1,73 @@
+"""The managers that a distributor is linked to: those it was told of, and those it finds."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from disio.distributor.config import DistributorConfig
+from disio.distributor.delivery import Delivery
+from disio.distributor.hub import Hub
+from disio.distributor.link import Link
+from disio.wire.discovery import Found, Lost, browse
+from disio.wire.zmq import normal_address
+
+_log = structlog.get_logger("disio.link")
+
+
+class Neighbours:
+    """Keeps a link to every manager.
+
+    Raises:
+        UsageError: an address given is none.
+    """
+
+    def __init__(self, config: DistributorConfig, hub: Hub, delivery: Delivery) -> None:
+        self._config = config
+        self._hub = hub
+        self._delivery = delivery
+        self._given = [Link(address, config.key, hub) for address in dict.fromkeys(config.managers)]
+        self._found: dict[str, Link] = {}
+
+    async def run(self) -> None:
+        """Keep the links until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for link in self._given:
+                group.create_task(self._keep(link))
+            if self._config.discover:
+                await self._browse(group)
+
+    async def _browse(self, group: asyncio.TaskGroup) -> None:
+        async with contextlib.aclosing(browse("manager")) as events:
+            async for event in events:
+                if isinstance(event, Found):
+                    self._find(group, event)
+                else:
+                    self._lose(event)
+
+    def _find(self, group: asyncio.TaskGroup, event: Found) -> None:
+        known = self._found.get(event.id)
+        if known is not None and known.address == event.address:
+            known.wanted = True
+            return
+        if any(link.manager == event.id or link.address == normal_address(event.address) for link in self._given):
+            return
+        if known is not None:
+            known.wanted = False
+        link = self._found[event.id] = Link(event.address, self._config.key, self._hub)
+        _log.info("manager found", manager=event.id, address=event.address)
+        group.create_task(self._keep(link))
+
+    def _lose(self, event: Lost) -> None:
+        # A goodbye may be a mistake of the network's: a link that stands is kept until it is down.
+        link = self._found.pop(event.id, None)
+        if link is not None:
+            link.wanted = False
+
+    async def _keep(self, link: Link) -> None:
+        delivering = asyncio.create_task(self._delivery.deliver(link))
+        try:
+            await link.run()
+        finally:
+            delivering.cancel()
+            await asyncio.gather(delivering, return_exceptions=True)

@@ -1,0 +1,199 @@
+"""One distributor from start to end."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from hypercorn.asyncio import serve as serve_http
+from hypercorn.config import Config
+
+from disio.assets import asset
+from disio.bundle import load
+from disio.distributor.app import Parts, Presence, create_app
+from disio.distributor.config import DistributorConfig
+from disio.distributor.delivery import Delivery
+from disio.distributor.files import Content, UnitFiles, bundle_files, scripts
+from disio.distributor.guard import guard
+from disio.distributor.hub import Hub
+from disio.distributor.limits import Limits
+from disio.distributor.metrics import Metrics
+from disio.distributor.neighbours import Neighbours
+from disio.distributor.sockets import RefusedError
+from disio.distributor.spool import Spool
+from disio.errors import UsageError
+from disio.wire.discovery import Announcement
+from disio.wire.grid import GRID_VERSION, DistributorHello
+
+_STOP_SECONDS: Final = 1.2
+_TAKES_NOTHING_MILLISECONDS: Final = 30_000
+_BACKLOG: Final = 1024
+
+_log = structlog.get_logger("disio.distributor")
+
+
+async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run a distributor until cancelled.
+
+    Args:
+        config: what it is told.
+        on_ready: called once, when volunteers may connect, with ``ready``, ``id`` and ``url``.
+
+    Raises:
+        UsageError: the address cannot be listened on, or a manager's address is none.
+        BundleError: the bundle is missing or altered.
+        StoreError: the data directory cannot be used.
+    """
+    bundle = await asyncio.to_thread(load, config.bundle)
+    own_scripts = await asyncio.to_thread(scripts, asset("worker"))
+    listener = _listen(config.host, config.port)
+    try:
+        async with Spool.opened(config.data, config.limits.spool_bytes) as spool:
+            port = listener.getsockname()[1]
+            url = config.url.rstrip("/") or _address(config.host, port)
+            metrics = Metrics()
+            greeting = DistributorHello(
+                version=GRID_VERSION, distributor=spool.distributor, session=secrets.token_hex(8), url=url
+            )
+            hub = Hub(greeting, config.hold_seconds, config.limits, metrics, spool.managers)
+            parts = Parts(
+                config=config,
+                distributor=spool.distributor,
+                hub=hub,
+                scripts=own_scripts,
+                bundle=bundle,
+                bundle_manifest=Content.of(msgspec.json.encode(bundle.manifest), "application/json"),
+                bundle_files=bundle_files(bundle),
+                units=UnitFiles(hub, config.limits.file_cache_bytes),
+            )
+            delivery = Delivery(hub, spool)
+            neighbours = Neighbours(config, hub, delivery)
+            _watch(metrics, hub, spool)
+            announcement = _announcement(config, spool.distributor, port, url)
+            async with asyncio.TaskGroup() as group, announcement:
+                helpers = [
+                    group.create_task(delivery.keep()),
+                    group.create_task(parts.units.fetch_ahead()),
+                    group.create_task(neighbours.run()),
+                ]
+                try:
+                    async with _http(parts, listener) as serving:
+                        on_ready({"ready": "distributor", "id": spool.distributor, "url": url})
+                        _log.info("distributor is ready", id=spool.distributor, url=url)
+                        await asyncio.shield(serving)
+                finally:
+                    for helper in helpers:
+                        helper.cancel()
+    finally:
+        listener.close()
+
+
+@contextlib.asynccontextmanager
+async def _http(parts: Parts, listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve HTTP and WebSockets; at the end, volunteers are told to come back."""
+    guard(parts.config.limits)
+    presence = Presence()
+    app = create_app(parts, presence)
+    started, stopping = asyncio.Event(), asyncio.Event()
+
+    @app.before_serving
+    async def announce() -> None:
+        started.set()
+
+    serving = asyncio.create_task(
+        serve_http(app, _hypercorn(parts.config.limits, listener), shutdown_trigger=stopping.wait)
+    )
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+    try:
+        yield serving
+    finally:
+        for volunteer in list(presence.sockets):
+            volunteer.end(RefusedError(1001, "shutdown", "this distributor is shutting down", retry=True))
+        stopping.set()
+        await asyncio.wait((serving,), timeout=_STOP_SECONDS)
+        serving.cancel()
+        await asyncio.gather(serving, waiting, return_exceptions=True)
+
+
+def _hypercorn(limits: Limits, listener: socket.socket) -> Config:
+    config = Config()
+    # Hypercorn closes the descriptor that it is given.
+    config.bind = [f"fd://{listener.detach()}"]
+    config.websocket_ping_interval = limits.ping_seconds
+    config.websocket_max_message_size = limits.frame_bytes
+    config.read_timeout = limits.silence_seconds
+    config.graceful_timeout = _STOP_SECONDS
+    config.shutdown_timeout = _STOP_SECONDS
+    config.keep_alive_timeout = 30
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.loglevel = "WARNING"
+    return config
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError(f"the distributor cannot listen on {host}: {error.strerror}; choose another --host") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Inherited by every connection: one that takes nothing any more is ended by the system.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _TAKES_NOTHING_MILLISECONDS)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"port {port} on {host} is in use by another process; choose another with --port"
+            ) from None
+        raise UsageError(f"the distributor cannot listen on {host}:{port}: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _address(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared with, not bound to
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announcement(
+    config: DistributorConfig, distributor: str, port: int, url: str
+) -> contextlib.AbstractAsyncContextManager[object]:
+    if not config.discover:
+        return contextlib.nullcontext()
+    return Announcement("distributor", distributor, config.host, port, {"url": url})
+
+
+def _watch(metrics: Metrics, hub: Hub, spool: Spool) -> None:
+    metrics.watch("volunteers", "Volunteers connected.", lambda: len(hub.present))
+    metrics.watch("managers_up", "Managers linked.", lambda: len(hub.links))
+    metrics.watch(
+        "held_leases", "Leases that volunteers hold.", lambda: sum(v.visit.held for v in hub.present.values())
+    )
+    metrics.watch(
+        "reserved_leases",
+        "Leases kept here for volunteers.",
+        lambda: sum(v.visit.reserved for v in hub.present.values()),
+    )
+    metrics.watch(
+        "unacknowledged_results",
+        "Results passed on and not acknowledged.",
+        lambda: sum(outbox.results for outbox in hub.outboxes.values()),
+    )
+    metrics.watch("spool_frames", "Frames of results in the spool.", lambda: spool.parcels)
+    metrics.watch("spool_bytes", "Bytes in the spool.", lambda: spool.size)

@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from datetime import date, datetime
+from itertools import accumulate
 from math import inf, nan, prod
 from typing import Any, Final
 
 from disio.unit.codec_format import (
     MAX_ARRAY_BYTES,
+    MAX_DEPTH,
     MAX_DIMENSIONS,
     SURROGATE_PAIR,
     TEXT_LIMIT,
@@ -37,6 +39,9 @@ _FIELDS: dict[str, tuple[set[str], ...]] = {
 }
 _TAGS = frozenset(("int", "float", "complex", "str", "tuple", "set", "frozenset", "dict", "date", "datetime", *_FIELDS))
 _VALUE_FIELDS = ({"!", "v"},)
+_JSON_DEPTH = 3 * MAX_DEPTH + 8  # a dict with other keys than text is three deep in JSON
+_BRACKETS = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _TEXT_DIGITS = 617  # of TEXT_LIMIT
 
 
@@ -48,6 +53,16 @@ def _bounded_int(digits: str) -> int:
     if len(digits) > _TEXT_DIGITS + 1:
         raise FaultError("a long int in decimal digits")
     return int(digits)
+
+
+def _measure_depth(text: str) -> None:
+    """Refuse deep JSON before it is parsed: in WebAssembly, recursion can end the interpreter."""
+    if text.count("[") + text.count("{") <= _JSON_DEPTH:
+        return
+    outside = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
+    brackets = "".join(outside).encode().translate(_BRACKETS, _NO_BRACKETS)
+    if max(accumulate(memoryview(brackets).cast("b")), default=0) > _JSON_DEPTH:
+        raise FaultError("too many containers inside each other", TooLargeError)
 
 
 _json = json.JSONDecoder(parse_constant=_no_constant).decode
@@ -94,12 +109,11 @@ class Reader(Limits):
         try:
             text = (self.data if end < 0 else self.data[:end]).decode("ascii")
             count_nodes(text)
+            _measure_depth(text)
             # Python's own limit stops huge ints before they cost anything, where nobody has raised it.
             parse = _json if 0 < sys.get_int_max_str_digits() <= 4300 else _json_bounded
             tree = parse(text)
             same = dumps(tree) == text
-        except RecursionError:
-            raise FaultError("too many containers inside each other", TooLargeError) from None
         except ValueError as error:
             raise FaultError(f"no encoded value: {error}"[:200]) from None
         if not same:

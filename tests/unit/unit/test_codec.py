@@ -222,6 +222,20 @@ def test_depth() -> None:
         codec.encode(loop)
 
 
+@pytest.mark.parametrize("text", ["[" * 999, '"' + "[" * 999, "\\" + "{" * 999, '\\"[' * 999, '"\\' * 999 + "[" * 999])
+def test_brackets_in_text_are_not_deep(text: str) -> None:
+    """Brackets inside of texts do not count as containers, whatever quotes and backslashes are beside them."""
+    for value in (text, [text, {text: text}], [[]] * 999 + [text]):
+        assert codec.decode(codec.encode(value)) == value
+
+
+@pytest.mark.parametrize("before", ['["\\\\",', '["\\"",', '["]]]]",', '["\\\\\\"]]",', '[{"]":"}"},'])
+def test_depth_is_not_hidden_by_text(before: str) -> None:
+    """Texts with brackets, quotes and backslashes hide no depth from the check that comes before parsing."""
+    with pytest.raises(codec.TooLargeError, match="too many containers"):
+        codec.check((before + "[" * 300 + "]" * 301).encode())
+
+
 def test_shared_parts_do_not_explode() -> None:
     """A small value that would be huge when written out is refused before it is."""
     value: Any = [0] * 10

@@ -14,7 +14,10 @@ EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
     "up": ("disio.cli.up:up", "Start a whole grid on this machine."),
-    "demo": ("disio.cli.demo:demo", "Watch browsers compute digits of pi on a grid of their own."),
+    "demo": (
+        "disio.cli.demo:demo",
+        "Compute hexadecimal digits of pi in real browsers, check every one, compare the speeds.",
+    ),
     "submit": ("disio.cli.submit:submit", "Submit a work unit with parameters."),
     "status": ("disio.cli.tasks:status", "Show all tasks, or one."),
     "results": ("disio.cli.results:results", "Write a task's results, failures or answer."),
@@ -25,7 +28,7 @@ _COMMANDS = {
     "distributor": ("disio.cli.distributor:distributor", "Run a distributor: volunteers connect to it."),
     "dashboard": ("disio.cli.dashboard:dashboard", "Run a dashboard: pages and HTTP API for researchers."),
     "keys": ("disio.cli.keys:app", "Make keys."),
-    "bundle": ("disio.cli.bundle:app", "Build and look at the bundle that browsers download."),
+    "bundle": ("disio.cli.bundle:app", "The runtime that browsers download: build it, look at it."),
 }
 _EPILOG = "Exit status: 0 done; 1 failed; 2 used wrongly; 130 interrupted by Ctrl-C."
 

@@ -1,0 +1,66 @@
+"""``disio run``: a unit on this machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+UNIT = '''"""Squares."""
+def split(params):
+    return range(params["count"])
+def run(payload):
+    if payload == 3:
+        raise ValueError("three is too many")
+    return payload * payload
+def reduce(results, params):
+    return {"sum": sum(results)}
+'''
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """A small unit that fails for payload 3."""
+    path = tmp_path / "squares.py"
+    path.write_text(UNIT)
+    return path
+
+
+def test_the_answer_goes_to_standard_output(disio: Run, unit: Path) -> None:
+    """A run prints what reduce returned, as JSON, and nothing else on standard output."""
+    told = disio("run", unit, "--local", "-p", "count=3", "--processes", 1)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout) == {"sum": 5}
+
+
+def test_results_as_lines_of_json(disio: Run, unit: Path, tmp_path: Path) -> None:
+    """``--json`` writes one line for each payload, to a file if asked."""
+    told = disio("run", unit, "--local", "-p", "count=3", "--json", "-o", tmp_path / "out.ndjson")
+    assert told.returncode == 0, told.stderr
+    lines = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
+    assert [(line["index"], line["result"]) for line in lines] == [(0, 0), (1, 1), (2, 4)]
+
+
+def test_a_failure_shows_the_researchers_lines_and_status_one(disio: Run, unit: Path) -> None:
+    """A payload that fails is told with file and line of the unit, not of Disio."""
+    told = disio("run", unit, "--local", "-p", "count=5")
+    assert told.returncode == 1
+    assert "three is too many" in told.stderr
+    assert 'File "squares.py", line 6' in told.stderr
+    assert "runner.py" not in told.stderr
+
+
+def test_without_local_it_says_what_to_use(disio: Run, unit: Path) -> None:
+    """``disio run`` without ``--local`` points to submit."""
+    told = disio("run", unit)
+    assert told.returncode == 2
+    assert "disio submit" in told.stderr
+
+
+def test_a_unit_with_a_syntax_error(disio: Run, tmp_path: Path) -> None:
+    """A syntax error is told with its line."""
+    (tmp_path / "bad.py").write_text("def run(payload):\n    return payload +\n")
+    told = disio("run", tmp_path / "bad.py", "--local")
+    assert told.returncode == 1
+    assert "line 2" in told.stderr

@@ -1,0 +1,101 @@
+"""How processes begin and end: ready line, signals, ports, parents."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from .conftest import Run
+
+DASHBOARD = ("dashboard", "--port", "0", "--no-discover", "--quiet")
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has not ended by itself is killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "disio", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_signals_end_it_cleanly(number: signal.Signals, status: int) -> None:
+    """SIGTERM ends a process with status 0, Ctrl-C with 130; neither writes a traceback."""
+    with started(*DASHBOARD, "--json") as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["ready"] == "dashboard"
+        assert ready["url"].startswith("http://127.0.0.1:")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=10)
+        assert process.returncode == status
+        assert "Traceback" not in said
+
+
+def test_it_ends_with_its_parent() -> None:
+    """With ``--with-parent``, a process ends when its standard input is closed, as when the parent dies."""
+    with started(*DASHBOARD, "--json", "--with-parent") as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+
+
+def test_for_people_it_says_what_to_open() -> None:
+    """Without ``--json`` the ready line says which address to open."""
+    with started(*DASHBOARD) as process:
+        assert process.stdout is not None
+        assert "open http://127.0.0.1:" in process.stdout.readline()
+
+
+def test_a_port_in_use_is_told(disio: Run) -> None:
+    """A port that is taken ends with status 2 and the option to choose another."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = disio("dashboard", "--port", taken.getsockname()[1], "--no-discover")
+    assert told.returncode == 2
+    assert "--port" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_wrong_manager_address_is_told(disio: Run) -> None:
+    """An address without a port ends with status 2 and a right example."""
+    told = disio("dashboard", "--port", 0, "--manager", "somewhere", "--no-discover")
+    assert told.returncode == 2
+    assert "127.0.0.1:7702" in told.stderr
+
+
+def test_a_dashboard_without_login_stays_on_loopback(disio: Run) -> None:
+    """Listening for everyone needs the name by which a proxy with a login is reached."""
+    told = disio("dashboard", "--port", 0, "--host", "0.0.0.0", "--no-discover")
+    assert told.returncode == 2
+    assert "--allow-host" in told.stderr
+
+
+def test_logs_are_json_lines_when_nobody_looks() -> None:
+    """On a pipe, standard error carries one JSON object a line."""
+    with started("dashboard", "--port", "0", "--no-discover", "--json") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=10)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert any(line["event"] == "dashboard listening" for line in lines)

@@ -8,6 +8,7 @@ turn, in the same browser; wall time is taken from the times at which the manage
 import argparse
 import sqlite3
 import statistics
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -70,9 +71,10 @@ async def _computed_ms(lab: BrowserLab, grid: Grid, task: Task) -> float:
 
 
 def _milliseconds_each(grid: Grid, task: Task) -> float:
-    (database,) = (grid.directory / "manager-0").glob("*.db")
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        rows = connection.execute((UNITS.parent / "received.sql").read_text(), {"task": task.id}).fetchall()
+    database = grid.directory / "manager-0" / "manager.sqlite3"
+    query = (UNITS.parent / "received.sql").read_text()
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(query, {"task": int(task.id.partition("-")[2])}).fetchall()
     times = [row[0] for row in rows]
     first = times[round(len(times) * SETTLE)]
     later = sum(1 for moment in times if moment > first)

@@ -33,7 +33,7 @@ async def assert_all_right(grid: Grid, task: Task) -> None:
     assert done.state == "finished"
     results = [line async for line in grid.client.results(task.id)]
     assert [line.index for line in results] == list(range(COUNT))
-    assert all(line.result == line.index**2 for line in results)
+    assert all(line.value == line.index**2 for line in results)
 
 
 async def test_a_tab_closed_in_the_middle(grid: Grid, volunteers: Volunteers, units: Path) -> None:

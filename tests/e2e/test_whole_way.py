@@ -1,6 +1,7 @@
 """From a Python module to checked answers in a database, through real processes and a real Chromium."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,12 @@ async def test_a_unit_is_computed_in_a_browser_and_kept(grid: Grid, volunteers: 
     assert task.state == "finished"
     assert task.accepted == task.payloads == 500
     results = [line async for line in grid.client.results(task.id)]
-    assert [line.result for line in results] == [number * number for number in range(500)]
+    assert [line.value for line in results] == [number * number for number in range(500)]
     assert [line.payload[0] for line in results] == list(range(500))
     assert await grid.client.answer(task.id) == sum(number * number for number in range(500))
-    (database,) = (grid.directory / "manager-0").glob("*.db")
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        assert connection.execute("SELECT count(*) FROM accepted").fetchone() == (500,)
+    database = grid.directory / "manager-0" / "manager.sqlite3"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM verdicts WHERE state = 1").fetchone() == (500,)
 
 
 async def test_several_units_one_after_another_in_one_tab(grid: Grid, volunteers: Volunteers, units: Path) -> None:
@@ -37,7 +38,7 @@ async def test_several_units_one_after_another_in_one_tab(grid: Grid, volunteers
         for task in (first, second, third):
             assert (await grid.client.wait(task.id, timeout=60)).state == "finished"
     for task in (second, third):
-        seen = sorted([line.result async for line in grid.client.results(task.id)])
+        seen = sorted([line.value async for line in grid.client.results(task.id)])
         assert seen[0] == 1, "the first payload of a task found what another task had left"
 
 

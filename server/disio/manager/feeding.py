@@ -9,6 +9,7 @@ from disio.manager.ledger import Ledger
 from disio.manager.sandbox import Code, Limits, Made, Total, reduce, split
 from disio.manager.tasks import Task
 from disio.task.model import TaskState
+from disio.task.schedule import TaskQueue
 
 COLD_ITEMS: Final = 2000
 
@@ -67,13 +68,18 @@ async def warm(ledger: Ledger) -> None:
         await ledger.cold.wait()
         ledger.cold.clear()
         for queue in list(ledger.schedule.queues.values()):
-            # They go out before what is in the window already, so a full window does not keep them out.
-            while named := queue.next_cold(COLD_ITEMS if len(queue.ready) < COLD_ITEMS else COLD_ITEMS // 2):
-                payloads = await ledger.store.payloads(queue.number, named)
-                queue.warm(named, payloads, asyncio.get_running_loop().time())
-                ledger.work_came()
-                if queue.ready_bytes and not queue.room(len(ledger.links.volunteers)):
-                    break
+            await warm_queue(ledger, queue)
+
+
+async def warm_queue(ledger: Ledger, queue: TaskQueue) -> None:
+    """Read the bytes of one task's payloads that wait again, as long as there is room for them."""
+    while room := queue.room(len(ledger.links.volunteers), cold=True):
+        named = queue.next_cold(min(room, COLD_ITEMS))
+        if not named:
+            return
+        payloads = await ledger.store.payloads(queue.number, named)
+        queue.warm(named, payloads, asyncio.get_running_loop().time())
+        ledger.work_came()
 
 
 async def make_answer(ledger: Ledger, task: Task, limits: Limits) -> None:

@@ -62,12 +62,18 @@ class TaskQueue:
         """Whether payloads will become ready without anyone answering or leaving."""
         return not self.complete or bool(self.cold) or self.reading > 0
 
-    def room(self, present: int) -> int:
-        """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled."""
-        if self.ready_bytes >= HOT_BYTES:
+    def room(self, present: int, *, cold: bool = False) -> int:
+        """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled.
+
+        Args:
+            present: how many volunteers there are.
+            cold: for payloads that wait again: they go out first, so the window is then twice as large.
+        """
+        factor = 2 if cold else 1
+        if self.ready_bytes >= factor * HOT_BYTES:
             return 0
         size = min(max(HOT_PAYLOADS, HOT_PER_VOLUNTEER * present), HOT_PAYLOADS_MOST)
-        return max(0, size - len(self.ready) - len(self.again) - self.reading)
+        return max(0, factor * size - len(self.ready) - len(self.again) - self.reading)
 
     def add(self, payloads: Iterable[Ready]) -> None:
         """New payloads, at the end."""

@@ -1,0 +1,168 @@
+"""Who computes what next."""
+
+from disio.task.schedule import HOT_PAYLOADS, OTHERS_FIRST_SECONDS, Schedule, TaskQueue
+
+
+def queue(number: int, payloads: int, *, priority: int = 0, complete: bool = True) -> TaskQueue:
+    """A task's queue with so many payloads ready."""
+    made = TaskQueue(number, priority)
+    made.add((index, b"x") for index in range(payloads))
+    made.complete = complete
+    return made
+
+
+def schedule(*queues: TaskQueue) -> Schedule:
+    """A schedule of these tasks."""
+    made = Schedule()
+    for one in queues:
+        made.open(one)
+    return made
+
+
+def ask(
+    of: Schedule, volunteer: str, wanted: int = 1, *, held: int = 0, present: int = 1, now: float = 0.0
+) -> list[int]:
+    """Indexes that a volunteer is given; its task's number first."""
+    work = of.next(volunteer, wanted, held, present, now)
+    return [] if work is None else [work.queue.number, *(index for index, _ in work.payloads)]
+
+
+def test_volunteer_stays_with_its_task() -> None:
+    """A volunteer keeps getting payloads of the task that it began with, as long as there are some."""
+    both = schedule(queue(1, 50), queue(2, 50))
+    assert {ask(both, "a")[0] for _ in range(50)} == {1}
+    assert ask(both, "a")[0] == 2
+
+
+def test_tasks_share_volunteers() -> None:
+    """Volunteers are spread evenly over tasks of the same priority."""
+    three = schedule(queue(1, 90), queue(2, 90), queue(3, 90))
+    given = [ask(three, f"v{number}")[0] for number in range(9)]
+    assert sorted(given) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_new_task_gets_its_share_of_busy_volunteers() -> None:
+    """When a second task comes, volunteers move to it until both have the same number, and no further."""
+    both = schedule(queue(1, 500))
+    for number in range(4):
+        ask(both, f"v{number}")
+    both.open(queue(2, 500))
+    for _ in range(3):
+        given = [ask(both, f"v{number}")[0] for number in range(4)]
+    assert sorted(given) == [1, 1, 2, 2]
+
+
+def test_higher_priority_comes_first() -> None:
+    """A task of higher priority takes all volunteers while it has work."""
+    both = schedule(queue(1, 50))
+    assert ask(both, "a")[0] == 1
+    both.open(queue(2, 1, priority=5))
+    assert ask(both, "a") == [2, 0]
+    assert ask(both, "a")[0] == 1
+
+
+def test_end_of_a_task_is_not_hoarded() -> None:
+    """No volunteer holds more than its share of what remains, and the last payloads go out one at a time."""
+    one = schedule(queue(1, 100))
+    first = ask(one, "a", 1000, present=2)[1:]
+    second = ask(one, "b", 1000, present=2)[1:]
+    assert (len(first), len(second)) == (50, 25)
+    assert ask(one, "b", 1000, held=25, present=2) == [1]
+    last = schedule(queue(1, 2))
+    assert len(ask(last, "a", 1000)[1:]) == 1
+
+
+def test_payload_that_comes_back_is_the_next_to_go_out() -> None:
+    """A payload whose lease ended goes before those that never went out."""
+    one = queue(1, 10)
+    of = schedule(one)
+    assert ask(of, "a") == [1, 0]
+    one.leased -= 1
+    one.put_back(0)
+    named = one.next_cold(10)
+    one.warm(named, [(0, b"x")], 0.0)
+    assert ask(of, "b") == [1, 0]
+
+
+def failed_once(volunteer: str) -> tuple[TaskQueue, Schedule]:
+    """A task with one payload, which has failed in this volunteer."""
+    one = queue(1, 1)
+    of = schedule(one)
+    assert ask(of, volunteer) == [1, 0]
+    one.leased -= 1
+    one.failed(0, volunteer)
+    one.warm(one.next_cold(1), [(0, b"x")], 0.0)
+    return one, of
+
+
+def test_failed_payload_goes_to_others_first() -> None:
+    """Where three volunteers are present, a payload that failed in one goes to another one."""
+    _, of = failed_once("a")
+    assert ask(of, "a", present=3) == []
+    assert ask(of, "b", present=3) == [1, 0]
+
+
+def test_failed_payload_goes_to_the_same_volunteer_where_there_are_few() -> None:
+    """With two volunteers present, a payload may be tried again in the one that it failed in."""
+    _, of = failed_once("a")
+    assert ask(of, "a", present=2) == [1, 0]
+
+
+def test_failed_payload_does_not_wait_for_others_for_ever() -> None:
+    """After half a minute without another taker, a failed payload goes to anyone."""
+    one, of = failed_once("a")
+    assert not one.aged(OTHERS_FIRST_SECONDS - 1)
+    assert one.aged(OTHERS_FIRST_SECONDS)
+    assert ask(of, "a", present=3, now=OTHERS_FIRST_SECONDS) == [1, 0]
+
+
+def test_withdrawn_payload_is_not_handed_out() -> None:
+    """A payload that was settled by a late answer while it waited does not go out again."""
+    one = queue(1, 3)
+    of = schedule(one)
+    one.withdraw(0)
+    assert one.waiting == 2
+    assert ask(of, "a") == [1, 1]
+
+
+def test_withdrawn_payload_that_comes_back_is_handed_out_once() -> None:
+    """A payload that was withdrawn and put back while its old entry still stood goes out exactly once."""
+    one = queue(1, 3)
+    of = schedule(one)
+    one.withdraw(1)
+    one.put_back(1)
+    assert one.waiting == 3
+    assert [ask(of, "a")[1] for _ in range(3)] == [0, 1, 2]
+    assert ask(of, "a") == []
+
+
+def test_hot_window_is_bounded() -> None:
+    """A full window asks for nothing, a window with many volunteers for more, large payloads for few."""
+    assert queue(1, 0).room(1) == HOT_PAYLOADS
+    assert queue(1, HOT_PAYLOADS).room(1) == 0
+    assert queue(1, HOT_PAYLOADS).room(1000) > 0
+    large = TaskQueue(1)
+    large.add((index, bytes(16 * 1024 * 1024)) for index in range(4))
+    assert large.room(1000) == 0
+
+
+def test_closed_task_hands_out_nothing() -> None:
+    """A task that has ended gives no more payloads and has no volunteers."""
+    one = queue(1, 10)
+    of = schedule(one)
+    ask(of, "a")
+    assert of.task_of("a") == 1
+    of.close(1)
+    of.close(1)
+    assert (of.task_of("a"), one.volunteers, ask(of, "a")) == (None, 0, [])
+
+
+def test_work_is_expected_while_a_split_goes_on() -> None:
+    """Demand stays open while a task is still being split, and no longer."""
+    one = queue(1, 0, complete=False)
+    of = schedule(one)
+    assert of.expecting
+    assert of.has_work
+    one.complete = True
+    assert not of.expecting
+    assert not of.has_work

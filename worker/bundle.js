@@ -6,8 +6,8 @@ import { BUNDLE_FILES, WORKER_SOURCE } from "./channels.js";
 
 /** Files in the order in which an interpreter needs them. */
 const ORDER = [BUNDLE_FILES.pyodide, BUNDLE_FILES.asm, BUNDLE_FILES.wasm, BUNDLE_FILES.lock, BUNDLE_FILES.stdlib, BUNDLE_FILES.snapshot];
-const TRIES = 4;
-const PAUSE_MS = 500;
+const TRIES = 8;
+const PAUSE_MS = 250;
 
 /**
  * @typedef {{sha256: string, size: number}} FileEntry

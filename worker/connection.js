@@ -92,6 +92,11 @@ export class Connection {
     return true;
   }
 
+  /** Give this connection up for another one, after a pause. */
+  restart() {
+    this.#socket?.close(1000);
+  }
+
   /** End the connection for good. */
   close() {
     this.#ended = true;

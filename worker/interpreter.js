@@ -13,6 +13,8 @@ const STEP_SECONDS = 0.05;
 const SLACK_MS = 250;
 /** Running a unit's module, with its imports, may take so long even if one payload may not. */
 const OPENING_MS = 30_000;
+/** Starting, with all files at hand, may take so long on the slowest machine. */
+const BOOT_MS = 60_000;
 /** A clock that jumps ahead by more was asleep with its machine, or its tab was. */
 const ASLEEP_MS = 5000;
 
@@ -49,6 +51,7 @@ export class Interpreter {
   /** When it was last given something to do while idle, or finished a step. */
   since;
   #started = 0;
+  #hasFiles = false;
   #opening = false;
   #late = 0;
   #forgiven = false;
@@ -82,6 +85,8 @@ export class Interpreter {
     };
     worker.onmessageerror = () => this.#crash("it said something unreadable");
     await boot();
+    this.since = performance.now();
+    this.#hasFiles = true;
   }
 
   /** The task it is bound to; empty: none yet. */
@@ -127,23 +132,29 @@ export class Interpreter {
   }
 
   /**
-   * Whether a payload takes longer than it may. To be asked a few times a second.
+   * Whether a payload, or its own start, takes longer than it may. To be asked a few times a second.
    * @param {number} now
    * @returns {boolean}
    */
   overtime(now) {
     const slept = now - this.#lastWatched > ASLEEP_MS;
     this.#lastWatched = now;
-    if (!this.computing || !this.unit) return false;
     if (slept && !this.#forgiven) {
       this.since = now;
       this.#forgiven = true;
     }
-    const allowed = this.unit.timeout * 1000 + STEP_SECONDS * 1000 + SLACK_MS;
-    const limit = this.#opening ? Math.max(allowed, OPENING_MS) : allowed;
-    if (now - this.since < limit) return false;
+    const limit = this.#limit();
+    if (limit === 0 || now - this.since < limit) return false;
     this.#late += 1; // what it said may be waiting behind the timer that asks: only the second time counts
     return this.#late > 1;
+  }
+
+  /** Milliseconds that what it does now may take; 0: it does nothing, or waits for files. */
+  #limit() {
+    if (this.state === "booting") return this.#hasFiles ? BOOT_MS : 0;
+    if (!this.computing || !this.unit) return 0;
+    const payload = (this.unit.timeout + STEP_SECONDS) * 1000 + SLACK_MS;
+    return this.#opening ? Math.max(payload, OPENING_MS) : payload;
   }
 
   /**

@@ -108,7 +108,7 @@ export class Pool {
   watch() {
     const now = performance.now();
     for (const interpreter of this.#interpreters) {
-      if (interpreter.overtime(now)) this.#blame(interpreter, "timeout", "");
+      if (interpreter.overtime(now)) this.#tooLong(interpreter);
       else if (this.#paused && interpreter.computing && now - this.#pausedAt > PAUSE_MS) this.#interrupt(interpreter);
       else if (interpreter.task && !interpreter.computing && now - interpreter.since > IDLE_MS) this.#end(interpreter);
     }
@@ -273,6 +273,12 @@ export class Pool {
   }
 
   // ---- when something goes wrong --------------------------------------------------------------
+
+  /** @param {Interpreter} interpreter */
+  #tooLong(interpreter) {
+    if (interpreter.state === "booting") this.onCrash(interpreter, "the interpreter did not start in time");
+    else this.#blame(interpreter, "timeout", "");
+  }
 
   /**
    * End an interpreter for what one of its payloads did. If it is clear which one, that one has failed; if not, those in

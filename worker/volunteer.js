@@ -202,8 +202,10 @@ export class Volunteer {
         const source = await fetched;
         this.#visit.tellCell({ type: "task", task, filename, timeout, maxResultBytes, source, params });
       } catch (error) {
-        this.#tasks.delete(task); // its work is returned by the cell, and a later visit may do better
+        // Its leases go to others when this connection ends, and the task is told again on the next one.
         console.warn(`disio: the source of ${task} did not come: ${error}`);
+        this.#tasks.delete(task);
+        this.#connection.restart();
       }
     });
   }

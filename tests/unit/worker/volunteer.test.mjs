@@ -172,13 +172,15 @@ test("a pause takes the window to nothing, and what the cell returns is given ba
   assert.equal((await peer.read()).window, 2);
 });
 
-test("a source that does not come leaves the connection standing", async () => {
+test("a source that does not come is asked for again, on another connection", async () => {
   const { peer } = await welcomed();
   fetchText = () => Promise.reject(new Error("gone"));
   peer.send(TASK, new Uint8Array(0));
-  peer.send({ type: "work", task: "a-1", items: [[5, 0, 1]] }, new Uint8Array([7]));
-  assert.equal((await cell()).type, "work");
-  assert.equal(volunteer.ended, "");
+  await peer.closed;
+  fetchText = async () => "source";
+  const { peer: again } = await welcomed();
+  again.send(TASK, new Uint8Array(0));
+  assert.equal((await cell()).source, "source");
 });
 
 test("a cell that cannot compute ends the visit, and says why", async () => {

@@ -86,7 +86,13 @@ def submission(
         priority=priority,
         manager=manager,
     )
-    return api.encode(body)
+    encoded = api.encode(body)
+    if len(encoded) > api.MAX_BODY_BYTES:
+        raise UsageError(
+            f"the parameters are too large to submit ({len(encoded):,} bytes of {api.MAX_BODY_BYTES:,}); "
+            "let split make the large data from small parameters"
+        )
+    return encoded
 
 
 def read_source(path: Path) -> str:

@@ -13,6 +13,7 @@ import disio
 from disio.dashboard import api as api_routes
 from disio.dashboard import live, pages
 from disio.dashboard.links import Links
+from disio.dashboard.openapi import Provider
 from disio.dashboard.security import secure
 from disio.errors import DisioError
 from disio.wire import api
@@ -39,6 +40,7 @@ def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Qua
     QuartSchema(
         app,
         openapi_path="/api/openapi.json",
+        openapi_provider_class=Provider,
         swagger_ui_path=None,
         redoc_ui_path=None,
         scalar_ui_path=None,

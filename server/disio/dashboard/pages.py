@@ -61,7 +61,7 @@ async def overview_facts() -> dict[str, Any]:
 @hide
 async def overview() -> str:
     """The whole grid."""
-    await links().arrival(1.0)
+    await asking.fresh_tasks(links())
     return await render_template("overview.html", **await overview_facts())
 
 

@@ -1,0 +1,57 @@
+"""The API's OpenAPI document: each message shape once, under its own name, with its true content types."""
+
+import inspect
+from typing import Any, Final
+
+import msgspec
+from quart_schema import DataSource
+from quart_schema.openapi import OpenAPIProvider
+
+from disio.wire import api
+
+_MODELS: Final = (
+    api.TaskSubmission,
+    api.Task,
+    api.TaskCollection,
+    api.ResultLine,
+    api.FailureLine,
+    api.AnswerBody,
+    api.Grid,
+    api.Health,
+    api.ErrorBody,
+)
+_REFERENCE: Final = "#/components/schemas/{name}"
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_TEXT: Final = {"schema": {"type": "string"}}
+
+
+def _content(model: Any) -> dict[str, Any]:
+    reference = {"schema": {"$ref": _REFERENCE.format(name=model.__name__)}}
+    if model is api.ResultLine:
+        return {api.NDJSON_TYPE: reference, "text/csv": _TEXT}
+    if model is api.FailureLine:
+        return {api.NDJSON_TYPE: reference}
+    if model is api.AnswerBody:
+        return {"application/json": reference, "image/*": _BINARY, api.CODEC_TYPE: _BINARY}
+    return {"application/json": reference}
+
+
+class Provider(OpenAPIProvider):
+    """Describes bodies by reference; quart-schema's own way loses structs that stand inside others."""
+
+    def schema(self) -> dict[str, Any]:
+        """The whole document."""
+        document = super().schema()
+        _, components = msgspec.json.schema_components(_MODELS, ref_template=_REFERENCE)
+        document["components"]["schemas"] = components
+        return document
+
+    def build_request_body(self, model: Any, source: DataSource) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a request's body is."""
+        del source
+        return {"required": True, "content": _content(model)}, {}
+
+    def build_response_object(self, model: Any, headers_model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What an answer's body is."""
+        del headers_model
+        return {"description": inspect.getdoc(model) or "", "content": _content(model)}, {}

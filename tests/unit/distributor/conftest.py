@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -38,6 +39,7 @@ class ScriptedManager:
         self._described: set[str] = set()
         self._files: dict[str, bytes] = {}
         self._reading: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         await self._listener.__aenter__()
@@ -45,10 +47,20 @@ class ScriptedManager:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if not self._closed:
+            self._closed = True
+            await self.pause()
+            await self._listener.close()
+
+    async def pause(self) -> None:
+        """Say and hear nothing, with the socket open."""
         assert self._reading is not None
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
-        await self._listener.close()
+
+    def resume(self) -> None:
+        """Undo a pause."""
+        self._reading = asyncio.create_task(self._read())
 
     @property
     def address(self) -> str:
@@ -195,6 +207,14 @@ class Distributor:
     @property
     def url(self) -> str:
         return str(self.ready["url"])
+
+    async def health(self) -> dict[str, Any]:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return dict((await client.get(self.url + "/health")).json())
+
+    async def metrics(self) -> str:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(self.url + "/metrics")).text
 
     @contextlib.asynccontextmanager
     async def browser(self, secret: str = "", **options: Any) -> AsyncIterator[Browser]:

@@ -59,7 +59,7 @@ console.log(JSON.stringify({ size: snapshot.length, memory: initial, scrubbed })
 process.exit(0);
 
 /**
- * Takes chance and the clock away from the start, so that equal sources give an equal snapshot on every machine: anyone
+ * Takes chance and the clock away from the start, so that equal sources and one Node give an equal snapshot on every machine: anyone
  * can check a bundle, and a browser's cache serves it to all distributors' pages. Nothing of it is secret: each
  * restored interpreter starts from these bytes anyway, and asks its browser for randomness from then on.
  */

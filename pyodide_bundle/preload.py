@@ -49,7 +49,7 @@ import disio.unit.contract
 import disio.unit.runner
 
 # Every restored interpreter starts from these bytes, so the module's generator is the same everywhere until it is
-# seeded; a fixed state says so, and gives the same snapshot on every machine.
+# seeded; a fixed state says so, and keeps chance out of the snapshot.
 random.seed(0)
 
 linecache.clearcache()

@@ -12,14 +12,13 @@ from disio.bundle.compress import LEVELS, Report, compress, compress_all, descri
 from disio.bundle.manifest import Bundle, Entry, Manifest, content_id, load
 from disio.bundle.places import bundle_sources
 from disio.bundle.publish import prepare, publish
-from disio.bundle.pyodide import core_folder, pinned_version, write_core
+from disio.bundle.pyodide import LOCK_FILE, core_folder, pinned_version, write_core
 from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove
 from disio.bundle.stdlib import pack, shipped_files
 from disio.errors import BundleError
 
 UNCHANGED = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]
 STDLIB = "python_stdlib.zip"
-LOCK_FILE = "pyodide-lock.json"
 TYPES = {
     ".mjs": "text/javascript",
     ".wasm": "application/wasm",

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -12,6 +13,13 @@ from disio.errors import BundleError
 
 CDN = "https://cdn.jsdelivr.net/npm/pyodide@{version}"
 """The npm package's files, one by one: the same bytes, so the same hashes."""
+
+LOCK_FILE = "pyodide-lock.json"
+
+
+class _Lock(msgspec.Struct):
+    info: dict[str, str]
+    packages: dict[str, Any]
 
 
 class _Package(msgspec.Struct):
@@ -80,10 +88,12 @@ def write_core(core: Path, names: list[str], folder: Path) -> str:
     """
     for name in names:
         shutil.copyfile(core / name, folder / name)
-    lock = PyodideLockSpec.from_json(core / "pyodide-lock.json")
+    lock = msgspec.json.decode((core / LOCK_FILE).read_bytes(), type=_Lock)
+    # pyodide-lock 0.1, which is what Python 3.11 gets, wants the version that newer lock files leave out.
+    lock.info.setdefault("version", "0.0.0")
     lock.packages = {}
-    lock.to_json(folder / "pyodide-lock.json")
-    return str(lock.info.python)
+    (folder / LOCK_FILE).write_bytes(msgspec.json.encode(lock))
+    return str(PyodideLockSpec.from_json(folder / LOCK_FILE).info.python)
 
 
 def _sha256(path: Path) -> str:

@@ -54,7 +54,7 @@ def test_core_hashes_are_those_of_the_pinned_version(sources: Path, core: Path) 
     }
 
 
-@pytest.mark.parametrize("version", ["^314.0.0", "latest", "~1.2", ">=3", ""])
+@pytest.mark.parametrize("version", ["^1.2.0", "latest", "~1.2", ">=3", ""])
 def test_a_range_of_versions_is_refused(tmp_path: Path, version: str) -> None:
     """Only one exact version can be a pin."""
     (tmp_path / "package.json").write_bytes(msgspec.json.encode({"dependencies": {"pyodide": version}}))

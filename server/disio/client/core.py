@@ -89,8 +89,8 @@ def submission(
     encoded = api.encode(body)
     if len(encoded) > api.MAX_BODY_BYTES:
         raise UsageError(
-            f"the parameters are too large to submit ({len(encoded):,} bytes of {api.MAX_BODY_BYTES:,}); "
-            "let split make the large data from small parameters"
+            f"unit and parameters are too large to submit ({len(encoded):,} bytes; {api.MAX_BODY_BYTES:,} may be); "
+            "let split make large data from small parameters"
         )
     return encoded
 

@@ -12,7 +12,7 @@ from disio import figures
 from disio.dashboard import asking
 from disio.dashboard.api import as_picture, links
 from disio.dashboard.examples import find_examples
-from disio.errors import CodecError, DisioError, NotFoundError, UnreachableError, UsageError
+from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, UnreachableError, UsageError
 from disio.unit import codec
 from disio.wire import api
 
@@ -115,8 +115,8 @@ async def answer_part(task: str) -> str:
     """A task's answer, as a part of the task's page."""
     try:
         data = await asking.answer(links(), task)
-    except NotFoundError:
-        return ""
+    except (NotFoundError, ConflictError):
+        return ""  # there is none, or not yet
     picture = as_picture(data)
     text = "" if picture else _pretty(data)
     return await render_template(

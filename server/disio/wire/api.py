@@ -23,7 +23,7 @@ NDJSON_TYPE: Final = "application/x-ndjson"
 ENDED: Final = frozenset({"finished", "finished-with-failures", "failed", "cancelled"})
 """States of a task in which nothing will change any more."""
 
-SourceText = Annotated[str, Meta(min_length=1, max_length=2 * 1024 * 1024)]
+SourceText = Annotated[str, Meta(min_length=1)]
 
 
 class TaskSubmission(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,0 +1,134 @@
+"""Both clients, with a real grid: the same methods, the same answers."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from disio.bundle import load
+from disio.client import AsyncClient, Client, Task, WaitTimeoutError
+from disio.errors import BundleError, CodecError, NotFoundError, UnitError, UnreachableError, UsageError
+from disio.testing import Grid
+from disio.testing.volunteer import PythonVolunteer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+UNIT = """
+def split(params):
+    return [(n, b"raw") for n in range(params["count"])]
+
+def run(payload):
+    number, raw = payload
+    if number == 3:
+        raise ValueError("no three")
+    return {number: raw, "\\u2028": complex(0, number)}
+
+def reduce(results, params):
+    return {"pair": params["pair"], "seen": len(list(results))}
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
+    """A grid with one volunteer."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+    async with Grid(tmp_path_factory.mktemp("grid")) as opened:
+        running = asyncio.create_task(PythonVolunteer(opened.url, window=50).run())
+        yield opened
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The tests' unit as a file."""
+    path = tmp_path / "pairs.py"
+    path.write_text(UNIT)
+    return path
+
+
+async def test_values_come_back_exactly(grid: Grid, unit: Path) -> None:
+    """Tuples, bytes and complex numbers survive the way through parameters, payloads, results and answer."""
+    client = grid.client
+    seen: list[Task] = []
+    task = await client.submit(unit, {"count": 3, "pair": (1, b"\0")}, name="exact")
+    ended = await client.wait(task.id, timeout=30, on_progress=seen.append)
+    assert ended.state == "finished"
+    assert seen[-1] == ended
+    results = [result async for result in client.results(task.id)]
+    assert [result.payload for result in results] == [(0, b"raw"), (1, b"raw"), (2, b"raw")]
+    assert results[2].value == {2: b"raw", "\u2028": 2j}
+    assert await client.answer(task.id) == {"pair": (1, b"\0"), "seen": 3}
+    assert [result.index async for result in client.results(task.id, after=0, limit=1)] == [1]
+
+
+async def test_the_blocking_client_does_the_same(grid: Grid, unit: Path) -> None:
+    """The client without asyncio gives the same tasks, results, failures and answer."""
+
+    def work() -> None:
+        with Client(grid.client.url) as client:
+            task = client.submit(unit, {"count": 5, "pair": (1, 2)})
+            seen: list[Task] = []
+            ended = client.wait(task.id, timeout=30, on_progress=seen.append)
+            assert (ended.state, ended.failed) == ("finished-with-failures", 1)
+            assert [result.index for result in client.results(task.id)] == [0, 1, 2, 4]
+            (failure,) = client.failures(task.id)
+            assert (failure.index, failure.payload, failure.kind) == (3, (3, b"raw"), "exception")
+            assert "no three" in failure.traceback
+            assert task.id in {one.id for one in client.tasks()}
+            assert client.health().ok
+            assert client.grid().distributors[0].url == grid.url
+            assert client.cancel(task.id).state == "finished-with-failures"
+
+    await asyncio.to_thread(work)
+
+
+async def test_both_clients_have_the_same_methods() -> None:
+    """What one client can, the other can, with the same arguments."""
+    for name, method in inspect.getmembers(Client, inspect.isfunction):
+        if not name.startswith("_"):
+            assert list(inspect.signature(method).parameters) == list(
+                inspect.signature(getattr(AsyncClient, name)).parameters
+            ), name
+
+
+async def test_waiting_can_be_given_up(grid: Grid) -> None:
+    """A wait that takes too long ends with an error, and the task goes on."""
+    task = await grid.client.submit(source="def run(p):\n    pass\ndef split(params):\n    return iter(int, 1)")
+    with pytest.raises(WaitTimeoutError, match="goes on"):
+        await grid.client.wait(task.id, timeout=0.3)
+    assert (await grid.client.cancel(task.id)).state == "cancelled"
+
+
+async def test_errors_are_the_same_as_on_the_manager(grid: Grid, unit: Path) -> None:
+    """An error keeps its kind on the way from the manager to the researcher's program."""
+    client = grid.client
+    with pytest.raises(NotFoundError, match="zzzzzz-1"):
+        await client.task("zzzzzz-1")
+    with pytest.raises(NotFoundError):
+        _ = [result async for result in client.results("a/../b-1")]
+    with pytest.raises(UnitError, match="run"):
+        await client.submit(source="x = 1")
+    with pytest.raises(UsageError, match="no file"):
+        await client.submit(unit.parent / "missing.py")
+    with pytest.raises(UsageError, match="one of the two"):
+        await client.submit(unit, source="x")
+    with pytest.raises(CodecError, match="nowhere"):
+        await client.submit(unit, {"nowhere": object()})
+    with pytest.raises(UsageError, match="too large"):
+        await client.submit(source="#" * 33_000_000)
+
+
+async def test_no_dashboard_at_the_address() -> None:
+    """Where nobody listens, the error names the address and how to start a dashboard."""
+    async with AsyncClient("http://127.0.0.1:9/") as client:
+        with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:9;.*disio up"):
+            await client.tasks()

@@ -123,8 +123,10 @@ async def test_errors_are_the_same_as_on_the_manager(grid: Grid, unit: Path) -> 
         await client.submit(unit, source="x")
     with pytest.raises(CodecError, match="nowhere"):
         await client.submit(unit, {"nowhere": object()})
+    with pytest.raises(UnitError, match="1,048,576"):
+        await client.submit(source="#" * 2_000_000)
     with pytest.raises(UsageError, match="too large"):
-        await client.submit(source="#" * 33_000_000)
+        await client.submit(source="#" * 34_000_000)
 
 
 async def test_no_dashboard_at_the_address() -> None:

@@ -1,0 +1,190 @@
+"""``disio submit``, ``status``, ``results`` and ``cancel`` with a real grid."""
+
+import asyncio
+import contextlib
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from disio.bundle import load
+from disio.errors import BundleError
+from disio.testing import Grid
+from disio.testing.volunteer import PythonVolunteer
+
+from .conftest import Run
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+UNIT = r'''"""Squares."""
+def split(params):
+    return range(params["count"])
+def run(payload):
+    if payload == 3:
+        raise ValueError("no three")
+    return payload * payload
+def reduce(results, params):
+    total = sum(results)
+    return b"\x89PNG\r\n\x1a\n" if params.get("picture") else total
+'''
+ENDLESS = "def split(params):\n    return iter(int, 1)\ndef run(payload):\n    pass\n"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
+    """A grid with one volunteer."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+    async with Grid(tmp_path_factory.mktemp("grid")) as opened:
+        running = asyncio.create_task(PythonVolunteer(opened.url, window=50).run())
+        yield opened
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+class Desk:
+    """The command, told where the grid is, and a unit to work with."""
+
+    def __init__(self, run: Run, url: str, unit: Path) -> None:
+        self.unit = unit
+        self.url = url
+        self._run = run
+
+    async def __call__(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        # In a thread, because the volunteer works in this process's event loop.
+        return await asyncio.to_thread(self._run, *arguments, DISIO_URL=self.url)
+
+    async def computed(self, count: int, *more: object) -> dict[str, Any]:
+        """A task that has ended."""
+        told = await self("submit", self.unit, "-p", f"count={count}", *more, "--wait", "--json")
+        task: dict[str, Any] = json.loads(told.stdout)
+        return task
+
+
+@pytest.fixture
+def desk(disio: Run, grid: Grid, tmp_path: Path) -> Desk:
+    """The command with its grid."""
+    unit = tmp_path / "squares.py"
+    unit.write_text(UNIT)
+    return Desk(disio, grid.client.url, unit)
+
+
+async def test_submit_prints_the_id_alone(desk: Desk) -> None:
+    """A script can keep what submit prints, and ask for it later."""
+    told = await desk("submit", desk.unit, "-p", "count=2", "--name", "two squares")
+    assert told.returncode == 0, told.stderr
+    task = told.stdout.strip()
+    shown = await desk("status", task)
+    assert "two squares" in shown.stdout
+    assert task in (await desk("status")).stdout
+    assert json.loads((await desk("status", task, "--json")).stdout)["id"] == task
+    assert task in [one["id"] for one in json.loads((await desk("status", "--json")).stdout)]
+
+
+async def test_waiting_ends_with_the_tasks_own_success(desk: Desk) -> None:
+    """``--wait`` ends with 0 if all is well, with 1 if payloads failed, and says where to look."""
+    good = await desk("submit", desk.unit, "-p", "count=3", "--wait")
+    assert good.returncode == 0, good.stderr
+    assert "finished: 3 / 3" in good.stdout
+    bad = await desk("submit", desk.unit, "-p", "count=5", "--wait")
+    assert bad.returncode == 1
+    assert "--failures" in bad.stderr
+
+
+async def test_a_failed_task_tells_why(desk: Desk) -> None:
+    """A split that raises ends the wait with status 1 and the researcher's own lines."""
+    told = await desk("submit", desk.unit, "--wait")
+    assert told.returncode == 1
+    assert "KeyError" in told.stderr
+    assert "squares.py" in told.stderr
+
+
+async def test_results_as_lines_and_as_csv(desk: Desk, tmp_path: Path) -> None:
+    """Results come as NDJSON or CSV, to standard output or a file, whole or in part."""
+    task = (await desk.computed(3))["id"]
+    lines = [json.loads(line) for line in (await desk("results", task)).stdout.splitlines()]
+    assert [line["result"] for line in lines] == [0, 1, 4]
+    part = await desk("results", task, "--after", 0, "--limit", 1)
+    assert json.loads(part.stdout)["index"] == 1
+    told = await desk("results", task, "--format", "csv", "-o", tmp_path / "results.csv")
+    assert (told.returncode, told.stdout) == (0, "")
+    rows = list(csv.DictReader((tmp_path / "results.csv").open()))
+    assert [row["result"] for row in rows] == ["0", "1", "4"]
+
+
+async def test_failures_and_answers(desk: Desk, tmp_path: Path) -> None:
+    """Failures come with tracebacks, answers as JSON, pictures as files."""
+    failed = (await desk.computed(5))["id"]
+    failure = json.loads((await desk("results", failed, "--failures")).stdout)
+    assert (failure["index"], failure["kind"]) == (3, "exception")
+    assert 'File "squares.py", line 6' in failure["traceback"]
+    task = (await desk.computed(3))["id"]
+    assert (await desk("results", task, "--answer")).stdout == "5\n"
+    picture = (await desk.computed(1, "-p", "picture=true"))["id"]
+    told = await desk("results", picture, "--answer", "-o", tmp_path / "picture.png")
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / "picture.png").read_bytes() == b"\x89PNG\r\n\x1a\n"
+
+
+async def test_cancel(desk: Desk) -> None:
+    """Cancel ends a task, again and again; its wait then ends with status 1."""
+    desk.unit.write_text(ENDLESS)
+    waiting = asyncio.create_task(desk("submit", desk.unit, "--name", "to cancel", "--wait", "--json"))
+    task = None
+    while task is None:
+        listed = json.loads((await desk("status", "--json")).stdout)
+        task = next((one["id"] for one in listed if one["name"] == "to cancel"), None)
+    for _ in range(2):
+        told = await desk("cancel", task, "--json")
+        assert json.loads(told.stdout)["state"] == "cancelled"
+    ended = await waiting
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["state"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("status", "zzzzzz-1"), 1, "zzzzzz-1"),
+        (("results", "zzzzzz-1"), 1, "zzzzzz-1"),
+        (("results", "zzzzzz-1", "-o", "/nowhere/file"), 1, "zzzzzz-1"),
+        (("results", "zzzzzz-1", "--answer", "--failures"), 2, "--answer"),
+        (("results", "zzzzzz-1", "--failures", "--format", "csv"), 2, "csv"),
+        (("cancel", "zzzzzz-1"), 1, "zzzzzz-1"),
+        (("submit", "missing.py"), 2, "missing.py"),
+        (("submit", __file__), 1, "run"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_line(desk: Desk, arguments: tuple[str, ...], status: int, says: str) -> None:
+    """Each mistake ends with its status and one line that names it."""
+    told = await desk(*arguments)
+    assert told.returncode == status, told.stderr
+    assert told.stderr.startswith("disio: ")
+    assert told.stderr.count("\n") == 1
+    assert says in told.stderr
+
+
+async def test_a_file_that_cannot_be_written(desk: Desk) -> None:
+    """Results that cannot be written are told with the file's name."""
+    task = (await desk.computed(1))["id"]
+    told = await desk("results", task, "-o", "/nowhere/results.ndjson")
+    assert told.returncode == 2
+    assert "/nowhere/results.ndjson" in told.stderr
+
+
+async def test_results_for_a_reader_that_goes_away(desk: Desk) -> None:
+    """``disio results | head`` ends quietly."""
+    task = (await desk.computed(3))["id"]
+    shell = f"{sys.executable} -m disio results {task} --url {desk.url} | head -c 1"
+    run = subprocess.run
+    told = await asyncio.to_thread(run, ["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+    assert (told.stdout, told.stderr) == ("{", "")

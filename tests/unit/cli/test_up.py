@@ -1,0 +1,96 @@
+"""``disio up``: a whole grid from one command, kept running and ended with it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from disio.bundle import load
+from disio.client import AsyncClient
+from disio.errors import BundleError
+from disio.testing import Process
+
+PORTS = ("--dashboard-port", "0", "--distributor-port", "0", "--manager-port", "0")
+
+
+@pytest.fixture
+async def grid(tmp_path: Path) -> AsyncIterator[Process]:
+    """``disio up`` on free ports."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+    process = Process(["up", "--data", str(tmp_path / "grid"), *PORTS], tmp_path / "up.log")
+    await process.start()
+    yield process
+    await process.stop()
+
+
+def children(pid: int) -> dict[str, int]:
+    """The processes of a grid by kind."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+        found[words[3]] = int(child)
+    return found
+
+
+async def end(pid: int) -> None:
+    """Returns when the process has ended."""
+    ended = asyncio.Event()
+    watched = os.pidfd_open(pid)
+    asyncio.get_running_loop().add_reader(watched, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(watched)
+        os.close(watched)
+
+
+async def test_it_is_ready_for_work_and_ends_at_once(grid: Process, tmp_path: Path) -> None:
+    """The ready line names every address and the data; a unit can be submitted; SIGTERM ends all with status 0."""
+    assert grid.ready["ready"] == "grid"
+    assert grid.ready["data"] == str(tmp_path / "grid")
+    async with AsyncClient(grid.ready["dashboard"]) as client:
+        task = await client.submit(source="def run(payload):\n    return payload\n", params={"payloads": [1]})
+        seen = await client.grid()
+        assert [manager.id for manager in seen.managers] == [task.manager]
+        assert seen.managers[0].address == grid.ready["manager"]
+        while not seen.distributors:
+            seen = await client.grid()
+        assert seen.distributors[0].url == grid.ready["distributor"]
+    ends = [asyncio.ensure_future(end(pid)) for pid in children(grid.pid).values()]
+    assert len(ends) == 3
+    assert await grid.stop() == 0
+    await asyncio.wait_for(asyncio.gather(*ends), 5)
+
+
+async def test_a_child_that_dies_is_started_again_where_it_was(grid: Process) -> None:
+    """A manager that is killed comes back at its address, with its tasks."""
+    async with AsyncClient(grid.ready["dashboard"]) as client:
+        task = await client.submit(source="def run(payload):\n    return payload\n", params={"payloads": [1]})
+        (before,) = (await client.grid()).managers
+        os.kill(children(grid.pid)["manager"], signal.SIGKILL)
+        after = before
+        while not after.reachable or after.since == before.since:
+            (after,) = (await client.grid()).managers
+        assert (await client.task(task.id)).id == task.id
+
+
+async def test_nothing_outlives_it_even_if_it_is_killed(grid: Process) -> None:
+    """SIGKILL to ``disio up`` ends its three processes too."""
+    ends = [asyncio.ensure_future(end(pid)) for pid in children(grid.pid).values()]
+    os.kill(grid.pid, signal.SIGKILL)
+    await asyncio.wait_for(asyncio.gather(*ends), 10)
+
+
+async def test_a_child_that_cannot_start_ends_it_with_its_reason(grid: Process, tmp_path: Path) -> None:
+    """A port that is taken is told by the child's own line, and nothing is left behind."""
+    port = str(grid.ready["manager"]).rpartition(":")[2]
+    second = Process(["up", "--data", str(tmp_path / "second"), *PORTS[:4], "--manager-port", port], tmp_path / "log")
+    with pytest.raises(Exception, match=f"port {port}.*in use"):
+        await second.start()
+    assert not second.running

@@ -64,7 +64,7 @@ class BrowserLab:
         app.add_url_rule("/pyodide/<name>", view_func=self._pyodide_file)
         app.add_url_rule("/report", view_func=self._report, methods=["POST"])
         app.add_url_rule("/next", view_func=self._await_next)
-        listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener = socket.create_server(("127.0.0.1", 0))  # kept: the server has its number only
         listener.setblocking(False)
         config = Config()
         config.bind = [f"fd://{listener.fileno()}"]
@@ -144,7 +144,11 @@ class CountingProxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.close()
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._copy(reader, upstream_writer, count=False))

@@ -7,6 +7,7 @@ workers as there are cores, which keeps nothing.
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import statistics
 import sys
@@ -84,7 +85,7 @@ def _dask_rate(calls: int) -> float:
 
     with (
         LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None
+            n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):

@@ -84,7 +84,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 ]
                 try:
                     async with _http(parts, listener) as serving:
-                        on_ready({"ready": "distributor", "id": spool.distributor, "url": url})
+                        on_ready({"ready": "distributor", "id": spool.distributor, "url": url, "port": port})
                         _log.info("distributor is ready", id=spool.distributor, url=url)
                         await asyncio.shield(serving)
                 finally:

@@ -85,7 +85,9 @@ class Process:
     @property
     def port(self) -> int:
         """The TCP port that the process listens on."""
-        return int(str(self.ready.get("url") or self.ready["address"]).rpartition(":")[2])
+        if "port" in self.ready:  # a distributor's public address need not be its own
+            return int(self.ready["port"])
+        return int(str(self.ready.get("address") or self.ready["url"]).rpartition(":")[2])
 
     @property
     def running(self) -> bool:

@@ -38,16 +38,19 @@ def children(pid: int) -> dict[str, int]:
     return found
 
 
-async def end(pid: int) -> None:
-    """Returns when the process has ended."""
-    ended = asyncio.Event()
+def end(pid: int) -> asyncio.Future[None]:
+    """Done when the process has ended."""
+    loop = asyncio.get_running_loop()
     watched = os.pidfd_open(pid)
-    asyncio.get_running_loop().add_reader(watched, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        asyncio.get_running_loop().remove_reader(watched)
+    ended = loop.create_future()
+    loop.add_reader(watched, lambda: ended.done() or ended.set_result(None))
+
+    def close(_: object) -> None:
+        loop.remove_reader(watched)
         os.close(watched)
+
+    ended.add_done_callback(close)
+    return ended
 
 
 async def test_it_is_ready_for_work_and_ends_at_once(grid: Process, tmp_path: Path) -> None:
@@ -62,7 +65,7 @@ async def test_it_is_ready_for_work_and_ends_at_once(grid: Process, tmp_path: Pa
         while not seen.distributors:
             seen = await client.grid()
         assert seen.distributors[0].url == grid.ready["distributor"]
-    ends = [asyncio.ensure_future(end(pid)) for pid in children(grid.pid).values()]
+    ends = [end(pid) for pid in children(grid.pid).values()]
     assert len(ends) == 3
     assert await grid.stop() == 0
     await asyncio.wait_for(asyncio.gather(*ends), 5)
@@ -82,7 +85,7 @@ async def test_a_child_that_dies_is_started_again_where_it_was(grid: Process) ->
 
 async def test_nothing_outlives_it_even_if_it_is_killed(grid: Process) -> None:
     """SIGKILL to ``disio up`` ends its three processes too."""
-    ends = [asyncio.ensure_future(end(pid)) for pid in children(grid.pid).values()]
+    ends = [end(pid) for pid in children(grid.pid).values()]
     os.kill(grid.pid, signal.SIGKILL)
     await asyncio.wait_for(asyncio.gather(*ends), 10)
 

@@ -65,6 +65,7 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
             await asyncio.Future()
         finally:
             stop.set()
+            links.changed()
             await asyncio.wait([server], timeout=1.5)
 
 

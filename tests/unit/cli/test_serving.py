@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from .conftest import Run
@@ -48,6 +49,17 @@ def test_signals_end_it_cleanly(number: signal.Signals, status: int) -> None:
         _, said = process.communicate(timeout=10)
         assert process.returncode == status
         assert "Traceback" not in said
+
+
+def test_open_live_pages_do_not_hold_it_back() -> None:
+    """A dashboard ends within two seconds although somebody looks at a live page."""
+    with started(*DASHBOARD, "--json") as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with httpx.stream("GET", f"{url}/live", trust_env=False) as stream:
+            assert next(stream.iter_lines()) == "event: page"
+            process.terminate()
+            assert process.wait(timeout=2) == 0
 
 
 def test_it_ends_with_its_parent() -> None:

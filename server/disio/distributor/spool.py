@@ -130,7 +130,8 @@ class Spool:
 
     async def after(self, manager: str, row: int) -> Parcel | None:
         """A manager's first parcel after a row (0: its first)."""
-        found = await _QUERIES.get_parcel(self._db, manager=manager, after=row)
+        async with self._turn:  # what a transaction under way has written is not there yet
+            found = await _QUERIES.get_parcel(self._db, manager=manager, after=row)
         if found is None:
             return None
         number, task, volunteer, items, data = found

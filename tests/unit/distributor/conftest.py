@@ -30,6 +30,7 @@ class ScriptedManager:
         self.ready = True
         self.auto_grant = 0
         self.auto_ack = False
+        self.lie = b""
         self.seen: list[Any] = []
         self.granted: dict[int, str] = {}
         self._listener = Listener("127.0.0.1", port)
@@ -137,7 +138,7 @@ class ScriptedManager:
                 self._described.clear()
                 await self.send(grid.Welcome(version=grid.GRID_VERSION, manager=self.id, ready=self.ready))
             case grid.GetFile():
-                await self.send(grid.File(message.sha256, self._files.get(message.sha256)))
+                await self.send(grid.File(message.sha256, self.lie or self._files.get(message.sha256)))
             case grid.Want() if self.auto_grant:
                 for ask in message.asks:
                     if ask.count:

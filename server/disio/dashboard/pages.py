@@ -21,7 +21,7 @@ blueprint = Blueprint("pages", __name__)
 PAGE_SIZE: Final = 25
 FAILURES_SHOWN: Final = 20
 VOLUNTEERS_SHOWN: Final = 100
-CELL_CHARACTERS: Final = 300
+CELL_CHARACTERS: Final = 160
 ANSWER_CHARACTERS: Final = 20_000
 
 
@@ -33,9 +33,17 @@ def ago(then: float) -> str:
 
 @blueprint.app_template_filter()
 def compact(value: Any) -> str:
-    """A JSON value in one table cell."""
+    """A JSON value in one table cell; of raw bytes, how many."""
+    if isinstance(value, dict) and value.keys() == {"bytes"} and isinstance(value["bytes"], str):
+        return f"{len(value['bytes']) * 3 // 4 - value['bytes'].count('='):,} bytes"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= CELL_CHARACTERS else text[: CELL_CHARACTERS - 1] + "…"
+
+
+@blueprint.app_template_filter()
+def paragraphs(text: str) -> list[str]:
+    """A docstring's paragraphs, each as one line."""
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
 for _name in ("duration", "rate", "milliseconds"):

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from disio.dashboard.pages import compact, paragraphs
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 
@@ -53,6 +54,14 @@ async def test_a_picture_is_shown(http: httpx.AsyncClient, volunteer: PythonVolu
     other = (await submit(http, params={"count": 2}))["id"]
     await ended(http, other)
     assert "&#34;sum&#34;: 1" in (await http.get(f"/tasks/{other}/answer")).text
+
+
+async def test_long_values_and_docstrings_are_cut_to_size() -> None:
+    """A cell shows the beginning of a long value and the size of bytes; a docstring is shown by paragraphs."""
+    assert compact({"bytes": "AAECAw=="}) == "4 bytes"
+    assert compact([1, "ö"]) == '[1, "ö"]'
+    assert len(compact("x" * 10_000)) == 160
+    assert paragraphs("One\nline.\n\n\n  Two.\n") == ["One line.", "Two."]
 
 
 async def test_a_task_from_the_form(http: httpx.AsyncClient, volunteer: PythonVolunteer) -> None:

@@ -5,7 +5,6 @@ Pyodide's core files are served as a careful site owner would: gzip, cached for 
 """
 
 import asyncio
-import contextlib
 import gzip
 import socket
 from collections.abc import Mapping
@@ -165,5 +164,4 @@ class CountingProxy:
                 self.bytes_down += len(data)
             writer.write(data)
             await writer.drain()
-        with contextlib.suppress(OSError):
-            writer.write_eof()
+        writer.close()  # what one end has closed is of no use to the other: HTTP/1.1 does not half-close

@@ -1,5 +1,7 @@
-"""Who voted for what: the plain records that :mod:`disio.task.jury` keeps."""
+"""Who voted for what: the records that :mod:`disio.task.jury` keeps, and the rows that outlive it."""
 
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,7 +19,7 @@ class Standing(StrEnum):
 
 
 class VoterRow(NamedTuple):
-    """What is stored of a volunteer. ``picky_from`` is the first stint in which it withheld answers, or None."""
+    """What is to be stored of a volunteer. ``picky_from``: the first stint in which it withheld a check, or None."""
 
     volunteer: str
     network: str | None
@@ -27,46 +29,32 @@ class VoterRow(NamedTuple):
 
 
 class VoteRow(NamedTuple):
-    """What is stored of an answer; written once, never changed.
-
-    ``stint`` and ``position`` say when it was leased: the stint's number in its volunteer, the place in that.
-    ``passed``: it confirmed an answer that was accepted without it.
-    """
+    """What is to be stored of an answer; never changed. Stint and position say when its lease was given."""
 
     payload: int
     volunteer: str
     digest: bytes
     stint: int
     position: int
-    passed: bool
-
-
-class BallotRow(NamedTuple):
-    """What is stored of a begun payload: the digest of its accepted answer, and who contradicts that."""
-
-    payload: int
-    accepted: bytes | None
-    suspects: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
 class Stint:
-    """A bounded run of leases of one volunteer, judged as a whole: what came before vouches for nothing in it."""
+    """A bounded run of leases of one volunteer, judged as a whole: nothing that came before it vouches for it."""
 
     voter: "Voter"
     number: int
     plan: frozenset[int] = frozenset()
-    """Positions at which a spot-check is due."""
+    """Positions at which a check is due."""
     owed: int = 0
     """Checks that were due when there was nothing to check with."""
     issued: int = 0
     unanswered: int = 0
     last_answered: int = -1
-    passed: int = 0
-    last_passed: int = -1
-    confirmed: int = 0
-    """Votes of this stint that stand with an accepted answer, beside others' votes."""
     closed: bool = False
+    vouched: dict[int, int] = field(default_factory=dict)
+    """Payloads in which others found it right (checks among them), to positions."""
+    last_vouched: int = -1
     votes: "list[Vote]" = field(default_factory=list)
 
 
@@ -77,13 +65,22 @@ class Voter:
     name: str
     network: str | None
     trusted: bool
+    present: bool = True
     standing: Standing = Standing.GOOD
     picky_from: int | None = None
     stint: Stint | None = None
     stints: int = 0
-    leases: "dict[int, tuple[Stint, int]]" = field(default_factory=dict)
-    """By payload: the stint and the position in it."""
+    leases: dict[int, tuple[Stint, int]] = field(default_factory=dict)
+    """By payload: the stint, and the position in it."""
     votes: "list[Vote]" = field(default_factory=list)
+    forgotten: list[int] = field(default_factory=list)
+    """Payloads that it voted on, and that are not in memory any more."""
+    contested: set[int] = field(default_factory=set)
+    """Open payloads in which it trails by two votes or more: it gets no work until they are decided."""
+
+    def row(self) -> VoterRow:
+        """What is to be stored."""
+        return VoterRow(self.name, self.network, self.trusted, self.standing, self.picky_from)
 
 
 @dataclass(slots=True, eq=False)
@@ -94,53 +91,57 @@ class Vote:
     payload: int
     digest: bytes
     position: int
-    passed: bool
-    confirmed: bool = False
+
+    @property
+    def voter(self) -> Voter:
+        """Who gave it."""
+        return self.stint.voter
 
     @property
     def counts(self) -> bool:
-        """Whether the answer has been checked as far as it will be, and its giver is not doubted."""
+        """Whether its stint is over, so that it is checked as far as it will be, and its giver is in good standing."""
         voter = self.stint.voter
         return voter.trusted or (self.stint.closed and voter.standing is Standing.GOOD)
 
     @property
-    def evidence(self) -> int:
-        """Checks passed that speak for this answer: those of its stint, if one of them came later than it."""
+    def evidence(self) -> AbstractSet[int]:
+        """Payloads that speak for this answer: those of its stint, if one of them was leased later than it."""
         stint = self.stint
         picky = stint.voter.picky_from
-        if self.position > stint.last_passed or (picky is not None and stint.number >= picky):
-            return 0
-        return stint.passed
+        if self.position > stint.last_vouched or (picky is not None and stint.number >= picky):
+            return frozenset()
+        return stint.vouched.keys()
+
+    def vouch(self) -> None:
+        """Others found it right; idempotent."""
+        stint = self.stint
+        stint.vouched[self.payload] = self.position
+        stint.last_vouched = max(stint.last_vouched, self.position)
+
+    def unvouch(self) -> None:
+        """What others found is not believed any more; idempotent."""
+        stint = self.stint
+        if stint.vouched.pop(self.payload, None) is not None:
+            stint.last_vouched = max(stint.vouched.values(), default=-1)
 
     def row(self) -> VoteRow:
         """What is to be stored."""
-        stint = self.stint
-        return VoteRow(self.payload, stint.voter.name, self.digest, stint.number, self.position, self.passed)
+        return VoteRow(self.payload, self.voter.name, self.digest, self.stint.number, self.position)
 
 
 @dataclass(slots=True)
 class Group:
-    """The voters of one answer, summed up."""
+    """The voters of one answer to one payload, summed up."""
 
     digest: bytes
     votes: int = 0
-    evidence: float = 0.0
-    confirmed: int = 0
-    """The most other payloads in which one of them was confirmed: they may be the same ones for all of them."""
     trusted: int = 0
+    vouched: set[int] = field(default_factory=set)
+    """Other payloads in which these voters were found right, each once: saboteurs may agree on what they falsify."""
 
-    def add(self, vote: Vote) -> None:
-        """One more voter."""
-        self.votes += 1
-        self.evidence += vote.evidence
-        stint = vote.stint
-        self.confirmed = max(self.confirmed, stint.confirmed - vote.confirmed)
-        self.trusted += stint.voter.trusted
-
-    @property
-    def total(self) -> float:
-        """All that speaks for this group's voters, in checks passed."""
-        return self.evidence + self.confirmed
+    def strength(self) -> tuple[int, int, int, bytes]:
+        """What puts one group before another."""
+        return (self.trusted, self.votes, len(self.vouched), self.digest)
 
 
 @dataclass(slots=True, eq=False)
@@ -151,28 +152,47 @@ class Ballot:
     votes: dict[str, Vote] = field(default_factory=dict)
     holders: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
-    """Networks that have voted or hold it."""
+    """Networks that have voted, or hold it."""
     accepted: bytes | None = None
     suspects: list[str] = field(default_factory=list)
+    """Who contradicts the accepted answer."""
     wanted: int = 0
     """Votes still to be asked for."""
+    short: bool = False
+    """Whether all its votes count, and do not suffice: more may yet be found out about their voters."""
+
+    def open_to(self, voter: Voter) -> bool:
+        """Whether a volunteer may vote on it: not twice, and only once in a network."""
+        if voter.name in self.votes or voter.name in self.holders:
+            return False
+        return voter.trusted or voter.network is None or voter.network not in self.networks
+
+    def give_to(self, voter: Voter) -> None:
+        """A volunteer, and so its network, has it."""
+        self.holders.add(voter.name)
+        if voter.network is not None and not voter.trusted:
+            self.networks.add(voter.network)
+
+    def take_from(self, voter: Voter) -> None:
+        """A volunteer has nothing to do with it any more."""
+        self.holders.discard(voter.name)
+        if voter.network is not None and not voter.trusted:
+            self.networks.discard(voter.network)
 
     def groups(self) -> list[Group]:
         """The votes that count, by answer, the strongest group first."""
-        return _ranked(vote for vote in self.votes.values() if vote.counts)
-
-    def pending(self) -> int:
-        """Votes that will count once their stint has closed."""
-        return sum(not vote.stint.closed for vote in self.votes.values() if not vote.stint.voter.trusted)
+        return _grouped(self.payload, (vote for vote in self.votes.values() if vote.counts))
 
 
-def _ranked(votes) -> list[Group]:
+def _grouped(payload: int, votes: Iterable[Vote]) -> list[Group]:
     found: dict[bytes, Group] = {}
     for vote in votes:
         group = found.get(vote.digest)
         if group is None:
             group = found[vote.digest] = Group(vote.digest)
-        group.add(vote)
-    if len(found) < 2:
-        return list(found.values())
-    return sorted(found.values(), key=lambda group: (group.trusted, group.votes, group.total, group.digest), reverse=True)
+        group.votes += 1
+        group.trusted += vote.voter.trusted
+        group.vouched |= vote.evidence
+    for group in found.values():
+        group.vouched.discard(payload)
+    return list(found.values()) if len(found) < 2 else sorted(found.values(), key=Group.strength, reverse=True)

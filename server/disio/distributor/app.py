@@ -168,9 +168,11 @@ def _file(content: Content, *more: dict[str, str]) -> Response:
             response.headers["Content-Length"] = str(body.stat().st_size)
         else:
             response = Response(body)
-        response.headers["Content-Type"] = content.content_type
         if encoding:
             response.headers["Content-Encoding"] = encoding
+    # Even without a body: a browser puts these headers in the place of those that it has cached, and a
+    # script that has become text/html is blocked on other origins (ORB).
+    response.headers["Content-Type"] = content.content_type
     response.timeout = _DOWNLOAD_SECONDS
     headers.extend(response.headers, {"ETag": tag, "Vary": "Accept-Encoding"}, headers.SHARED, *more)
     return response

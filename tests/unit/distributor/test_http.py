@@ -45,6 +45,7 @@ async def test_loader(http: httpx.AsyncClient) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     again = await http.get("/disio.js", headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["content-type"].startswith("text/javascript"), "the cached script would be blocked from now on"
     changed = await http.get("/disio.js", headers={"if-none-match": '"other"'})
     assert changed.status_code == 200
 

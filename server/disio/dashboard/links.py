@@ -39,7 +39,6 @@ class Link:
         self.address = normal_address(address)
         self.id = discovered
         self.tasks: dict[str, grid.TaskView] = {}
-        self.wanted = True
         self.discovered = bool(discovered)
         self.up = asyncio.Event()
         self._key = key
@@ -48,14 +47,13 @@ class Link:
         self._open: dict[int, asyncio.Future[grid.Response]] = {}
 
     async def run(self, links: "Links") -> None:
-        """Keep the link until it is cancelled, or is down and no longer wanted."""
+        """Keep the link until it is cancelled."""
         try:
             async with Dialer(self.address, self._key) as dialer, asyncio.TaskGroup() as group:
                 self._dialer = dialer
-                helpers = [group.create_task(self._receive()), group.create_task(self._watch(links))]
-                await self._follow(links)
-                for helper in helpers:
-                    helper.cancel()
+                group.create_task(self._receive())
+                group.create_task(self._watch(links))
+                group.create_task(self._follow(links))
         finally:
             self._lost()
 
@@ -88,7 +86,9 @@ class Link:
     def away(self) -> UnreachableError:
         """The error that says that this manager does not answer, and what to do."""
         name = f"manager {self.id} at {self.address}" if self.id else f"manager at {self.address}"
-        return UnreachableError(f"the {name} does not answer; nothing is lost: start it again, or check the address")
+        return UnreachableError(
+            f"the {name} does not answer; nothing is lost: start it again, or check its address and the grid key"
+        )
 
     async def _follow(self, links: "Links") -> None:
         assert self._dialer is not None  # noqa: S101 - set by run
@@ -100,8 +100,6 @@ class Link:
                 log.warning("manager lost", address=self.address, manager=self.id)
                 self._lost()
             links.changed()
-            if not self.wanted and not made:
-                return
 
     def _lost(self) -> None:
         self.up.clear()
@@ -260,14 +258,18 @@ class Links:
         async for event in browse("manager"):
             known = next((link for link in self._links.values() if link.id == event.id), None)
             if isinstance(event, Found):
-                if known is not None:
-                    known.wanted = True
-                elif normal_address(event.address) not in self._links:
-                    self._start(Link(event.address, self._key, discovered=event.id))
-            elif known is not None and known.discovered:
-                known.wanted = False
-                if not known.up.is_set():
-                    self._tasks[known.address].cancel()
+                self._found(event, known)
+            # One that says goodbye stays listed as away: its tasks are still there when it comes back.
+
+    def _found(self, event: Found, known: Link | None) -> None:
+        address = normal_address(event.address)
+        if address in self._links or (known is not None and not known.discovered):
+            return
+        link = Link(event.address, self._key, discovered=event.id)
+        if known is not None:
+            link.tasks = known.tasks
+            self._tasks[known.address].cancel()
+        self._start(link)
 
 
 def _work_left(link: Link) -> int:

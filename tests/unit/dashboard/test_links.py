@@ -1,5 +1,6 @@
 """Links to managers that come, go, and are several; with real manager processes."""
 
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -74,3 +75,24 @@ async def test_without_any_manager_it_says_what_to_do(tmp_path: Path) -> None:
         assert await alone.client.tasks() == []
         with pytest.raises(UnreachableError, match="disio manager"):
             await alone.client.submit(source=UNIT)
+
+
+async def test_a_manager_that_is_found_by_itself_may_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by zeroconf, a manager that stops stays listed as away with its tasks, and is found at its new port."""
+    monkeypatch.setenv("DISIO_GRID", secrets.token_hex(4))
+    async with Grid(tmp_path, distributors=0, discover=True) as grid:
+        (manager,) = grid.managers
+        task = await grid.client.submit(source=UNIT, params={"payloads": [1]})
+        while not await grid.client.tasks():
+            pass
+        await manager.stop()
+        while await reachable(grid.client, task.manager):
+            pass
+        (shown,) = await grid.client.tasks()
+        assert (shown.id, shown.reachable) == (task.id, False)
+        moved = await grid.spawn(["manager", "--port", "0", "--data", str(tmp_path / "manager-0")], "moved")
+        while not await reachable(grid.client, task.manager):
+            pass
+        (seen,) = (await grid.client.grid()).managers
+        assert seen.address == moved.ready["address"]
+        assert (await grid.client.task(task.id)).reachable

@@ -231,8 +231,8 @@ class _Child:
 
     async def _end(self) -> None:
         self._kill()
+        # Unread payloads would keep wait() from returning; there is no public way to drop them.
+        self._process._transport.close()  # type: ignore[attr-defined]
         await self._process.wait()
         self._stderr.cancel()
         await asyncio.gather(self._stderr, return_exceptions=True)
-        # asyncio's transport is closed only once its pipes are: there is no public way to say so.
-        self._process._transport.close()  # type: ignore[attr-defined]

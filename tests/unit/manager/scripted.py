@@ -19,6 +19,13 @@ PATIENCE = 20.0
 Compute = Callable[[Any], Any]
 
 
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Return when a condition holds about what tells nothing of itself, such as another process."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
+
+
 class Held:
     """One lease that a scripted volunteer holds."""
 

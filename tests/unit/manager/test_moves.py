@@ -35,7 +35,7 @@ from disio.unit.codec import encode
 from disio.wire import grid
 from disio.wire.volunteer import Agent, ResultItem
 
-VOLUNTEERS = ("a", "b", "c", "d")
+VOLUNTEERS = ("a", "b", "c")
 PEER = b"peer"
 FAILURE = b'{"kind":"exception","message":"no","traceback":""}'
 volunteers = st.sampled_from(VOLUNTEERS)
@@ -133,6 +133,9 @@ class Moves(RuleBasedStateMachine):
 
         self.run(step())
         self.split(count)
+        for volunteer in VOLUNTEERS:
+            self.join(volunteer, all_held=False)
+            self.want(volunteer, 10)
 
     @precondition(lambda self: self.number and not self.complete)
     @rule(count=st.integers(1, 12))
@@ -177,6 +180,7 @@ class Moves(RuleBasedStateMachine):
             await self.round()
 
         self.run(step())
+        self.want(volunteer, 10)
 
     @rule(volunteer=volunteers, count=st.integers(0, 10))
     def want(self, volunteer: str, count: int) -> None:
@@ -188,14 +192,16 @@ class Moves(RuleBasedStateMachine):
 
         self.run(step())
 
-    @rule(volunteer=volunteers, data=st.data(), fails=st.booleans())
-    def answer(self, volunteer: str, data: st.DataObject, *, fails: bool) -> None:
+    @precondition(lambda self: any(self.leases.values()))
+    @rule(data=st.data(), fails=st.booleans())
+    def answer(self, data: st.DataObject, *, fails: bool) -> None:
         """A volunteer answers some of what it was ever given (so some answers are late), or fails."""
-        if self.leases[volunteer]:
-            chosen = data.draw(st.sets(st.sampled_from(sorted(self.leases[volunteer])), min_size=1))
-            self.leases[volunteer] -= chosen
-            self.sent += [(volunteer, lease) for lease in chosen]
-            self.run(self.deliver(volunteer, sorted(chosen), fails=fails))
+        volunteer = data.draw(st.sampled_from([name for name, held in self.leases.items() if held]))
+        chosen = data.draw(st.sets(st.sampled_from(sorted(self.leases[volunteer])), min_size=1, max_size=3))
+        self.leases[volunteer] -= chosen
+        self.sent += [(volunteer, lease) for lease in chosen]
+        self.run(self.deliver(volunteer, sorted(chosen), fails=fails))
+        self.want(volunteer, 10)
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())

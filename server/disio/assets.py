@@ -9,7 +9,8 @@ from typing import Final, Literal
 AssetName = Literal["worker", "bundle", "workunits"]
 
 _PACKAGE: Final = Path(__file__).parent
-_CHECKOUT: Final[dict[str, str]] = {
+_CHECKOUT: Final = _PACKAGE.parents[1]
+_IN_CHECKOUT: Final[dict[AssetName, str]] = {
     "worker": "worker",
     "bundle": "pyodide_bundle/dist",
     "workunits": "workunits",
@@ -19,4 +20,10 @@ _CHECKOUT: Final[dict[str, str]] = {
 def asset(name: AssetName) -> Path:
     """The folder of an asset: the package's copy if there is one, else the checkout's."""
     packaged = _PACKAGE / "_assets" / name
-    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / _CHECKOUT[name]
+    return packaged if packaged.is_dir() else _CHECKOUT / _IN_CHECKOUT[name]
+
+
+def bundle_sources() -> Path | None:
+    """The checkout's ``pyodide_bundle``, from which a bundle is built; None in an installed package."""
+    folder = _CHECKOUT / "pyodide_bundle"
+    return folder if (folder / "package.json").is_file() else None

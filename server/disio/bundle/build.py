@@ -8,9 +8,9 @@ import msgspec
 from filelock import FileLock
 
 import disio
+from disio.assets import bundle_sources
 from disio.bundle.compress import LEVELS, Report, compress, compress_all, describe
 from disio.bundle.manifest import Bundle, Entry, Manifest, content_id, load
-from disio.bundle.places import bundle_sources
 from disio.bundle.publish import prepare, publish
 from disio.bundle.pyodide import LOCK_FILE, core_folder, pinned_version, write_core
 from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove

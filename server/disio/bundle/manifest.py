@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from disio.bundle.places import asset
+from disio.assets import asset
 from disio.errors import BundleError
 
 MANIFEST = "bundle.json"

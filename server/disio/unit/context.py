@@ -32,6 +32,11 @@ class Hooks:
         self.files: Mapping[str, bytes] = {}
 
 
+def seed_of(params: Any, index: int) -> int:
+    """The seed of a payload's random numbers: sha256 over the codec bytes of ``[params, index]``, big-endian."""
+    return int.from_bytes(hashlib.sha256(encode([params, index])).digest(), "big")
+
+
 class Context:
     """One payload's side of the conversation with its host.
 
@@ -101,5 +106,4 @@ class Context:
 
         The seed is sha256 over the codec bytes of ``[params, index]``, as a big-endian int.
         """
-        digest = hashlib.sha256(encode([self.params, self.index])).digest()
-        return random.Random(int.from_bytes(digest, "big"))  # noqa: S311 - to be repeated, not to be secret
+        return random.Random(seed_of(self.params, self.index))  # noqa: S311 - to be repeated, not to be secret

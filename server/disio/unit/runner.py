@@ -10,6 +10,7 @@ import inspect
 import itertools
 import json
 import linecache
+import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ from typing import Any, Final
 from disio.errors import CodecError, UnitError
 from disio.unit.capture import Capture
 from disio.unit.codec import MAX_BYTES, TooLargeError, decode, encode
-from disio.unit.context import Context, Hooks
+from disio.unit.context import Context, Hooks, seed_of
 from disio.unit.contract import default_split, takes_context
 from disio.unit.failures import failure, failure_of
 
@@ -82,6 +83,8 @@ class Session:
         self._module = ModuleType(MODULE_NAME)
         self._run: Callable[..., Any] | None = None
         self._with_context = False
+        # All interpreters begin as the same snapshot: unseeded, they would draw the same numbers for all payloads.
+        self._draws = "random" in source
         self._open(source)
 
     @property
@@ -227,6 +230,8 @@ class Session:
             payload = decode(data)
         except CodecError as error:
             return FAILED, failure("payload", str(error))
+        if self._draws:
+            random.seed(seed_of(self._params, index))
         try:
             value = run(payload, Context(index, self._params, self.hooks)) if self._with_context else run(payload)
         except BaseException as error:  # SystemExit and KeyboardInterrupt included

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from disio.assets import bundle_sources
 from disio.bundle import manifest as manifests
 from disio.bundle.build import assemble
 from disio.bundle.compress import compress_all, describe
 from disio.bundle.manifest import Entry, Manifest
-from disio.bundle.places import bundle_sources
 from disio.bundle.publish import prepare, publish
 from disio.bundle.pyodide import core_folder
 from disio.bundle.snapshot import find_node

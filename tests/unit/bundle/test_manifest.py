@@ -8,9 +8,9 @@ import msgspec
 import pytest
 import zstandard
 
+from disio.assets import asset
 from disio.bundle import load
 from disio.bundle.manifest import FILES, MANIFEST
-from disio.bundle.places import asset
 from disio.errors import BundleError
 
 CONTENTS = {"a.txt": b"many bytes " * 1000, "b.txt": b"other bytes " * 1000, "tiny.txt": b"x"}

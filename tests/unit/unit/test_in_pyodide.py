@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from disio.bundle.places import bundle_sources
+from disio.assets import bundle_sources
 from disio.bundle.pyodide import core_folder
 from disio.bundle.snapshot import find_node
 from disio.bundle.stdlib import shipped_files

@@ -204,6 +204,17 @@ def test_context() -> None:
     assert second[2] != first[2]
 
 
+def test_random_is_repeatable() -> None:
+    """The functions of ``random`` draw the same numbers for one payload everywhere, and others for each payload."""
+    source = "import random\ndef run(payload): return random.random()"
+    random.seed(1)
+    first, second = (value for _, value, _ in compute(session_of(source, {"tea": 1}), 7, 7))
+    random.seed(2)
+    assert [value for _, value, _ in compute(session_of(source, {"tea": 1}), 7, 7)] == [first, second]
+    assert first != second
+    assert compute(session_of(source, {"tea": 2}), 7)[0][1] != first
+
+
 def test_context_reports() -> None:
     """Checkpoints, progress and events reach the host, logs the log."""
     session = session_of(

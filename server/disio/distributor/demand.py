@@ -56,6 +56,20 @@ class Demand:
         """How much is open for a volunteer."""
         return self._open.get(volunteer, ("", 0))[1]
 
+    def move(self, volunteer: str) -> str:
+        """Close a volunteer's open demand because its manager takes long; the manager, or "" if nobody else is left.
+
+        The next demand goes to the manager whose turn it is.
+        """
+        manager, _ = self._open.get(volunteer, ("", 0))
+        others = [other for other, waiting in self._dry.items() if other != manager and volunteer not in waiting]
+        if not manager or not others:
+            return ""
+        del self._open[volunteer]
+        while self._turn[0] not in others:
+            self._turn.rotate(-1)
+        return manager
+
     def ask(self, volunteer: str, deficit: int, target: int, preferred: str) -> tuple[str, int] | None:
         """The demand to send now, if any: which manager, and how many leases (replacing what is open).
 

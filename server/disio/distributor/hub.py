@@ -18,6 +18,8 @@ from disio.wire.volunteer import LeaseItem, ResultItem
 
 MAX_TASKS: Final = 4096
 """Descriptions of tasks kept; the ones granted from longest ago go first."""
+IDLE_SECONDS: Final = 1.0
+"""After one to two times as long without work, another manager is asked."""
 
 _log = structlog.get_logger("disio.hub")
 
@@ -146,6 +148,24 @@ class Hub:
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._ask)
         self._dirty[visit.volunteer] = visit
+
+    async def spread_the_idle(self) -> None:
+        """Where a manager keeps an idle volunteer waiting, ask the next one; until cancelled."""
+        waiting: set[str] = set()
+        while True:
+            await asyncio.sleep(IDLE_SECONDS)
+            idle = set()
+            for name, volunteer in self.present.items():
+                visit = volunteer.visit
+                if visit.held or visit.reserved or not self._demand.open(name):
+                    continue
+                if name in waiting and (manager := self._demand.move(name)):
+                    visit.manager = ""
+                    self.links[manager].post(grid.Want([grid.Ask(name, 0)]))
+                    self.touch(visit)
+                else:
+                    idle.add(name)
+            waiting = idle
 
     def spooled(self, parcel: Parcel) -> None:
         """A parcel is on disk: acknowledge what its manager has not."""

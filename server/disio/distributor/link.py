@@ -145,7 +145,8 @@ class Link:
             self.progress.set()
             _log.info("manager reached", manager=self.manager, address=self.address)
         else:
-            self.up = False
+            _log.info("this manager is linked already by another address", manager=self.manager, address=self.address)
+            self.up = self.wanted = False
 
     def _down(self, why: str) -> None:
         if self.up:

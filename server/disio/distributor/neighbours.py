@@ -9,6 +9,7 @@ from disio.distributor.config import DistributorConfig
 from disio.distributor.delivery import Delivery
 from disio.distributor.hub import Hub
 from disio.distributor.link import Link
+from disio.errors import UsageError
 from disio.wire.discovery import Found, Lost, browse
 from disio.wire.zmq import normal_address
 
@@ -26,8 +27,9 @@ class Neighbours:
         self._config = config
         self._hub = hub
         self._delivery = delivery
-        self._given = [Link(address, config.key, hub) for address in dict.fromkeys(config.managers)]
-        self._found: dict[str, Link] = {}
+        addresses = dict.fromkeys(normal_address(address) for address in config.managers)
+        self._given = [Link(address, config.key, hub) for address in addresses]
+        self._found: dict[str, tuple[Link, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Keep the links until cancelled."""
@@ -46,23 +48,26 @@ class Neighbours:
                     self._lose(event)
 
     def _find(self, group: asyncio.TaskGroup, event: Found) -> None:
-        known = self._found.get(event.id)
-        if known is not None and known.address == event.address:
-            known.wanted = True
+        known, keeping = self._found.get(event.id, (None, None))
+        if known is not None and keeping is not None and not keeping.done():
+            if known.address == event.address:
+                known.wanted = True
+                return
+            keeping.cancel()  # it has moved
+        if any(event.id == link.manager or event.address == link.address for link in self._given):
             return
-        if any(link.manager == event.id or link.address == normal_address(event.address) for link in self._given):
+        try:
+            link = Link(event.address, self._config.key, self._hub)
+        except UsageError as error:
+            _log.warning("a manager announces what is no address", manager=event.id, reason=str(error))
             return
-        if known is not None:
-            known.wanted = False
-        link = self._found[event.id] = Link(event.address, self._config.key, self._hub)
         _log.info("manager found", manager=event.id, address=event.address)
-        group.create_task(self._keep(link))
+        self._found[event.id] = link, group.create_task(self._keep(link))
 
     def _lose(self, event: Lost) -> None:
         # A goodbye may be a mistake of the network's: a link that stands is kept until it is down.
-        link = self._found.pop(event.id, None)
-        if link is not None:
-            link.wanted = False
+        if event.id in self._found:
+            self._found[event.id][0].wanted = False
 
     async def _keep(self, link: Link) -> None:
         delivering = asyncio.create_task(self._delivery.deliver(link))

@@ -75,13 +75,15 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
             delivery = Delivery(hub, spool)
             neighbours = Neighbours(config, hub, delivery)
             _watch(metrics, hub, spool)
-            announcement = _announcement(config, spool.distributor, port, url)
-            async with asyncio.TaskGroup() as group, announcement:
+            async with asyncio.TaskGroup() as group:
                 helpers = [
                     group.create_task(delivery.keep()),
                     group.create_task(parts.units.fetch_ahead()),
                     group.create_task(neighbours.run()),
+                    group.create_task(hub.spread_the_idle()),
                 ]
+                if config.discover:
+                    helpers.append(group.create_task(_announce(config, spool.distributor, port, url)))
                 try:
                     async with _http(parts, listener) as serving:
                         on_ready({"ready": "distributor", "id": spool.distributor, "url": url, "port": port})
@@ -171,12 +173,10 @@ def _address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _announcement(
-    config: DistributorConfig, distributor: str, port: int, url: str
-) -> contextlib.AbstractAsyncContextManager[object]:
-    if not config.discover:
-        return contextlib.nullcontext()
-    return Announcement("distributor", distributor, config.host, port, {"url": url})
+async def _announce(config: DistributorConfig, distributor: str, port: int, url: str) -> None:
+    # Beside everything else: asking the network whether the name is free takes a second.
+    async with Announcement("distributor", distributor, config.host, port, {"url": url}):
+        await asyncio.get_running_loop().create_future()
 
 
 def _watch(metrics: Metrics, hub: Hub, spool: Spool) -> None:

@@ -209,6 +209,12 @@ class Distributor:
     def url(self) -> str:
         return str(self.ready["url"])
 
+    async def linked(self, count: int = 1) -> None:
+        """Return once so many managers have welcomed it."""
+        async with asyncio.timeout(WAIT):
+            while len((await self.health())["managers"]) != count:
+                pass
+
     async def health(self) -> dict[str, Any]:
         async with httpx.AsyncClient(trust_env=False) as client:
             return dict((await client.get(self.url + "/health")).json())
@@ -250,6 +256,7 @@ async def distributor(
     """A distributor linked to the scripted manager."""
     running = make_distributor(manager)
     await running.start()
+    await running.linked()
     await manager.saw(grid.DistributorHello)
     try:
         yield running

@@ -62,6 +62,17 @@ def test_a_manager_that_goes_away() -> None:
     assert demand.ask("w", 5, 5, "a") == ("a", 5)
 
 
+def test_move_on_from_a_manager_that_takes_long() -> None:
+    """Open demand moves to another manager that may have work, and stays where it is if there is none."""
+    demand = two()
+    demand.ask("v", 5, 5, "a")
+    assert demand.move("v") == "a"
+    assert demand.ask("v", 5, 5, "") == ("b", 5)
+    demand.dry("a", ["v"])
+    assert demand.move("v") == ""
+    assert demand.open("v") == 5
+
+
 def test_messages_of_another_manager_change_nothing() -> None:
     """A grant or dry from a manager that was not asked leaves the open demand as it is."""
     demand = two()

@@ -27,18 +27,11 @@ async def ack_and_work(browser: Browser) -> tuple[volunteer.Ack, list[int]]:
     return acks[0], [item.lease for item in works[0].items]
 
 
-async def has_lost_its_manager(distributor: Distributor, browser: Browser) -> None:
-    """Return once the distributor has noticed that no manager is there."""
-    async with asyncio.timeout(WAIT):
-        while (await distributor.health())["managers"]:
-            await browser.socket.ping()
-
-
 async def test_headline(manager: ScriptedManager, make_distributor: Callable[..., Distributor]) -> None:
     """A manager goes away: work goes on from the reserve, results are acknowledged, and delivered when it is back."""
     distributor = make_distributor(manager)
     await distributor.start()
-    await manager.saw(grid.DistributorHello)
+    await distributor.linked()
     async with distributor.browser() as browser:
         await browser.hello()
         await browser.say(Credit(2))
@@ -48,7 +41,7 @@ async def test_headline(manager: ScriptedManager, make_distributor: Callable[...
         assert len((await browser.hear(volunteer.Work))[0].items) == 2
         port = manager.port
         await manager.__aexit__()
-        await has_lost_its_manager(distributor, browser)
+        await distributor.linked(0)
 
         await browser.answer(task, leases[:2])
         ack, work = await ack_and_work(browser)
@@ -78,7 +71,7 @@ async def test_unacknowledged_results_are_spooled_too(
     """Results that the manager received but never acknowledged are acknowledged from the spool, and sent again."""
     distributor = make_distributor(manager)
     await distributor.start()
-    await manager.saw(grid.DistributorHello)
+    await distributor.linked()
     async with distributor.browser() as browser:
         await browser.hello()
         await browser.answer("mgr001-1", [11, 12])
@@ -97,7 +90,7 @@ async def test_the_spool_survives_a_restart(
     """A distributor that starts without its manager still takes its results, and delivers what it spooled before."""
     distributor = make_distributor(manager)
     await distributor.start()
-    await manager.saw(grid.DistributorHello)
+    await distributor.linked()
     async with distributor.browser() as browser:
         await browser.hello()
         await browser.answer("mgr001-1", [1])
@@ -155,13 +148,13 @@ async def test_full_spool(manager: ScriptedManager, make_distributor: Callable[.
     """What does not fit the spool is not acknowledged, is kept in memory, and reaches the manager when it is back."""
     distributor = make_distributor(manager, limits=Limits(spool_bytes=1000))
     await distributor.start()
-    await manager.saw(grid.DistributorHello)
+    await distributor.linked()
     port = manager.port
     async with distributor.browser() as browser:
         await browser.hello()
         await manager.saw(grid.Joined)
         await manager.__aexit__()
-        await has_lost_its_manager(distributor, browser)
+        await distributor.linked(0)
         await browser.answer("mgr001-1", [1], bytes(600))
         assert await told(browser, 1) == {1}
         await browser.answer("mgr001-1", [2], bytes(600))
@@ -180,8 +173,7 @@ async def test_two_managers(manager: ScriptedManager, make_distributor: Callable
     async with ScriptedManager("mgr002") as other:
         distributor = make_distributor(manager, other)
         await distributor.start()
-        await manager.saw(grid.DistributorHello)
-        await other.saw(grid.DistributorHello)
+        await distributor.linked(2)
         async with distributor.browser() as browser:
             await browser.hello()
             await manager.saw(grid.Joined)

@@ -6,7 +6,7 @@ after the other. ``docs/protocol.md`` tells the order of things; ``worker/messag
 side's copy of these shapes, and ``tests/fixtures/protocol.json`` is checked against both.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -156,7 +156,6 @@ class Error(Struct, tag_field="type", tag="error", frozen=True):
 
 FromVolunteer = Hello | Credit | Results | Return
 ToVolunteer = Welcome | Task | Work | Ack | Revoke | Error
-CloseReason = Literal["protocol", "too-large", "busy", "shutdown"]
 
 _encode_head = msgspec.json.Encoder().encode
 _decode_from = msgspec.json.Decoder(FromVolunteer).decode

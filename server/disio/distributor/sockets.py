@@ -63,18 +63,22 @@ class VolunteerSocket:
         """Serve the connection until one side ends it."""
         refusal: RefusedError | None = None
         try:
-            self.visit = await self._greet()
-            self._hub.joined(self)
-            try:
-                await self._serve()
-            finally:
-                self._hub.left(self)
+            await _first(self._ended, asyncio.ensure_future(self._session()))
         except RefusedError as error:
             refusal = error
         except ProtocolError as error:
             refusal = RefusedError(4400, "protocol", str(error))
         if refusal is not None:
             await self.refuse(refusal)
+
+    async def refuse(self, refusal: RefusedError) -> None:
+        """Send the last message and the close code."""
+        self._hub.metrics.refused.labels(refusal.error.code).inc()
+        _log.info("connection ended", code=refusal.error.code, reason=refusal.error.message)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.close_seconds):
+                await self._socket.send(pack(refusal.error))
+                await self._socket.close(refusal.close, refusal.error.code)
 
     # ---- what the hub tells --------------------------------------------------------------------
 
@@ -137,18 +141,13 @@ class VolunteerSocket:
         )
         return Visit(volunteer, message, time.time())
 
-    async def _serve(self) -> None:
-        reading = asyncio.ensure_future(self._read())
-        writing = asyncio.ensure_future(self._write())
-        everything = (self._ended, reading, writing)
+    async def _session(self) -> None:
+        self.visit = await self._greet()
+        self._hub.joined(self)
         try:
-            done, _ = await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
+            await _first(asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write()))
         finally:
-            for part in everything:
-                part.cancel()
-            await asyncio.gather(*everything, return_exceptions=True)
-        for part in done:
-            part.result()
+            self._hub.left(self)
 
     async def _receive(self) -> object:
         frame: object = await self._socket.receive()
@@ -223,14 +222,17 @@ class VolunteerSocket:
         self._hub.metrics.frames_out.inc()
         self._hub.metrics.bytes_out.inc(len(frame))
 
-    async def refuse(self, refusal: RefusedError) -> None:
-        """Send the last message and the close code."""
-        self._hub.metrics.refused.labels(refusal.error.code).inc()
-        _log.info("connection ended", code=refusal.error.code, reason=refusal.error.message)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.close_seconds):
-                await self._socket.send(pack(refusal.error))
-                await self._socket.close(refusal.close, refusal.error.code)
+
+async def _first(*parts: asyncio.Future[None]) -> None:
+    """Wait until one part is done, end the others, and raise what the first one raised."""
+    try:
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+    for part in done:
+        part.result()
 
 
 def _name(message: object) -> str:

@@ -39,10 +39,10 @@ Scene = tuple[Kind, tuple[float, ...], int]
 
 FULL: tuple[Scene, ...] = (
     ("each", (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 1),
-    ("concerted", (0.02, 0.05, 0.1, 0.3), 1),
-    ("turncoat", (0.05, 0.2, 1.0), 1),
-    ("renamed", (0.05, 0.2, 1.0), 1),
-    ("plotting", (0.1, 0.3, 1.0), 1),
+    ("concerted", (0.02, 0.05, 0.1, 0.3), 2),
+    ("turncoat", (0.05, 0.2, 1.0), 2),
+    ("renamed", (0.05, 0.2, 1.0), 2),
+    ("plotting", (0.1, 0.3, 1.0), 2),
 )
 QUICK: tuple[Scene, ...] = (("each", (0.1, 1.0), 1), ("concerted", (0.05,), 1))
 

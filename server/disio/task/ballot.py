@@ -156,6 +156,8 @@ class Ballot:
     accepted: bytes | None = None
     suspects: list[str] = field(default_factory=list)
     """Who contradicts the accepted answer."""
+    contradicted: bool = False
+    """Whether anybody ever did: it is not used for checks again, so that a wrong answer cannot do harm repeatedly."""
     wanted: int = 0
     """Votes still to be asked for."""
     short: bool = False

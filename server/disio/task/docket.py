@@ -14,6 +14,8 @@ from disio.task.drawing import Drawer
 
 _POOL: Final = 512
 """Accepted payloads kept for checking: young ones, as old ones could be known for what they are."""
+_RESERVE: Final = 64
+"""Accepted payloads kept for checking again, should there be no others."""
 _LOOKED_AT: Final = 32
 """Payloads that are looked at, for one volunteer, where they are taken in order."""
 _PATIENCE: Final = 64
@@ -60,14 +62,21 @@ class Docket:
             self._needy.discard(payload)
 
     def close(self, ballot: Ballot, digest: bytes, *, for_checks: bool) -> None:
-        """A payload has its accepted answer."""
+        """A payload has its accepted answer, which may be used for checks if nobody ever contradicted it."""
         self.open -= 1
         ballot.accepted = digest
         ballot.wanted = 0
         ballot.short = False
         self.mark(ballot)
-        if for_checks:
+        if for_checks and not ballot.contradicted:
             self._young.add(ballot.payload, most=_POOL)
+
+    def doubt(self, ballot: Ballot) -> None:
+        """Somebody contradicts the accepted answer: it waits for a second opinion."""
+        ballot.contradicted = True
+        self.doubted[ballot.payload] = None
+        self._young.discard(ballot.payload)
+        self._seasoned.discard(ballot.payload)
 
     def reopen(self, ballot: Ballot) -> None:
         """The accepted answer is not believed any more."""
@@ -103,7 +112,7 @@ class Docket:
             return None
         stint.owed -= not due
         if self._young.discard(ballot.payload):
-            self._seasoned.add(ballot.payload, most=_POOL)
+            self._seasoned.add(ballot.payload, most=_RESERVE)
         return ballot
 
     def _work(self, voter: Voter) -> Ballot | None:

@@ -27,11 +27,11 @@ class Drawer(Generic[Member]):
         return member in self._places
 
     def add(self, member: Member, *, most: int | None = None) -> None:
-        """Put a member in; with ``most``, another one goes out when there are more."""
+        """Put a member in; with ``most``, the one that has been in longest goes out when there are more."""
         if member in self._places:
             return
         if most is not None and len(self._members) >= most:
-            self.discard(self._members[int(self._rng.random() * len(self._members))])
+            self.discard(next(iter(self._places)))
         self._places[member] = len(self._members)
         self._members.append(member)
 

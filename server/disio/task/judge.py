@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,15 +48,20 @@ class Judge:
         self._needed = [evidence_needed(rules.odds, rules.error_rate, votes) for votes in range(MOST_VOTES + 1)]
         self._usual_evidence = 0.0
         self._due: deque[Ballot | Voter] = deque()
+        self._queued: set[Ballot | Voter] = set()
 
-    def due(self, *ballots: Ballot) -> None:
-        """These are to be judged by the next :meth:`work_off`."""
-        self._due.extend(ballots)
+    def due(self, cases: Iterable[Ballot | Voter]) -> None:
+        """These ballots are to be judged, these volunteers to be blacklisted, by the next :meth:`work_off`."""
+        for case in cases:
+            if case not in self._queued:
+                self._queued.add(case)
+                self._due.append(case)
 
     def work_off(self, outcome: Outcome) -> Outcome:
         """Judge what is due, and what becomes due by that."""
         while self._due:
             due = self._due.popleft()
+            self._queued.discard(due)
             if isinstance(due, Voter):
                 self._blacklist(due, outcome)
             else:
@@ -84,10 +90,10 @@ class Judge:
         vote.stint.votes.append(vote)
         if ballot.accepted is None or vote.voter.trusted:
             if vote.counts or any(other.digest != vote.digest for other in ballot.votes.values()):
-                self._due.append(ballot)
+                self.due([ballot])
         elif ballot.accepted == vote.digest:
             self.note_agreement(ballot)
-            self._due.extend(self._voters[name] for name in ballot.suspects)
+            self.due(self._voters[name] for name in ballot.suspects)
             ballot.suspects.clear()
             self._docket.doubted.pop(ballot.payload, None)
         elif not self._plain:
@@ -97,7 +103,7 @@ class Judge:
         """A stint is over: its votes count. Idempotent."""
         if not stint.closed:
             stint.closed = True
-            self._due.extend(b for b in map(self._ballot, stint.votes) if b.accepted is None)
+            self.due(b for b in map(self._ballot, stint.votes) if b.accepted is None)
 
     def note_agreement(self, ballot: Ballot) -> None:
         """Who stands with others for an accepted answer has been found right in it."""
@@ -105,16 +111,17 @@ class Judge:
             return
         agreeing = [vote for vote in ballot.votes.values() if vote.digest == ballot.accepted]
         if len(agreeing) < 2:
-            for vote in agreeing:
-                vote.unvouch()
+            self._unvouch(agreeing)
             return
         for vote in agreeing:
             if ballot.payload not in vote.stint.vouched:
                 vote.vouch()
-                self._due.extend(b for b in map(self._ballot, vote.stint.votes) if b.short)
+                self.due(b for b in map(self._ballot, vote.stint.votes) if b.short)
 
-    def take_up(self, ballots: Iterable[Ballot], accepted: Mapping[int, bytes | None]) -> Outcome:
-        """Stored payloads with their votes are back; what does not stand without a blacklisted vote is opened."""
+    def take_up(
+        self, ballots: Iterable[Ballot], accepted: Mapping[int, bytes | None], poorer: AbstractSet[Ballot]
+    ) -> Outcome:
+        """Stored payloads with their votes are back; ``poorer`` are those that lost a vote to the blacklist."""
         for ballot in ballots:
             digest = accepted[ballot.payload]
             if digest is not None:
@@ -123,8 +130,9 @@ class Judge:
                 for vote in ballot.votes.values():
                     if vote.digest != digest and vote.voter.standing is Standing.SUSPECT:
                         ballot.suspects.append(vote.voter.name)
-                        self._docket.doubted[ballot.payload] = None
-            self._due.append(ballot)
+                        self._docket.doubt(ballot)
+            if digest is None or ballot in poorer:
+                self.due([ballot])
         return self.work_off(Outcome())
 
     def _ballot(self, vote: Vote) -> Ballot:
@@ -156,22 +164,27 @@ class Judge:
         for vote in ballot.votes.values():
             vote.voter.contested.discard(ballot.payload)
             if vote.digest != digest and not vote.voter.trusted:
-                self._due.append(vote.voter)
+                self.due([vote.voter])
 
     def _reopen(self, ballot: Ballot, outcome: Outcome) -> None:
         self._docket.reopen(ballot)
-        for vote in ballot.votes.values():
-            vote.unvouch()
+        self._unvouch(ballot.votes.values())
         outcome.verdicts.append((ballot.payload, None))
+
+    def _unvouch(self, votes: Iterable[Vote]) -> None:
+        for vote in votes:
+            if vote.payload in vote.stint.vouched:
+                vote.unvouch()
+                self.due(map(self._ballot, vote.stint.votes))
 
     def _contradict(self, ballot: Ballot, voter: Voter, outcome: Outcome) -> None:
         """One contradiction makes its giver suspect; a second one, before anybody confirms, opens the payload again."""
         if any(vote.voter.trusted for vote in ballot.votes.values()):
-            self._due.append(voter)
+            self.due([voter])
             return
         ballot.suspects.append(voter.name)
         if len(ballot.suspects) == 1:
-            self._docket.doubted[ballot.payload] = None
+            self._docket.doubt(ballot)
             if voter.standing is Standing.GOOD:
                 self._stand(voter, Standing.SUSPECT, outcome)
             return
@@ -180,14 +193,14 @@ class Judge:
         for suspect in suspects:
             if suspect.standing is Standing.SUSPECT:
                 self._stand(suspect, Standing.GOOD, outcome)
-        self._due.append(ballot)
+        self.due([ballot])
 
     def _stand(self, voter: Voter, standing: Standing, outcome: Outcome) -> None:
         voter.standing = standing
         outcome.voters.append(voter.row())
         if voter.stint is not None:
             voter.stint.closed = True
-        self._due.extend(b for b in map(self._ballot, voter.votes) if b.accepted is None)
+        self.due(map(self._ballot, voter.votes))
 
     def _blacklist(self, voter: Voter, outcome: Outcome) -> None:
         """Withdraw everything that a volunteer answered."""
@@ -206,10 +219,10 @@ class Judge:
                     self._docket.doubted.pop(ballot.payload, None)
             if ballot.accepted == vote.digest:
                 self.note_agreement(ballot)
-            self._due.append(ballot)
+            self.due([ballot])
         for payload in voter.leases:
             self._ballots[payload].take_from(voter)
-            self._due.append(self._ballots[payload])
+            self.due([self._ballots[payload]])
         voter.leases.clear()
         voter.contested.clear()
         voter.votes.clear()

@@ -148,10 +148,11 @@ class Jury:
         ballot.take_from(voter)
         stint.unanswered -= 1
         if ballot.accepted is None:
-            self._judge.due(ballot)
+            self._judge.due([ballot])
         elif position < stint.last_answered and voter.picky_from is None:
             voter.picky_from = stint.number
             outcome.voters.append(voter.row())
+            self._judge.due([self._ballots[vote.payload] for vote in stint.votes])
         return self._finish(stint, outcome)
 
     def leave(self, volunteer: str) -> Outcome:
@@ -198,7 +199,7 @@ class Jury:
     def recall(
         self, voters: Iterable[VoterRow], votes: Iterable[VoteRow], accepted: Mapping[int, bytes | None]
     ) -> Outcome:
-        """Bring stored payloads back: after a restart, or because an outcome named them.
+        """Bring stored payloads back: all that are not final after a restart, or those that an outcome named.
 
         Args:
             voters: the volunteers who gave the votes; those known are left as they are.
@@ -211,9 +212,12 @@ class Jury:
                 voter.picky_from = row.picky_from
                 self.voters[row.volunteer] = voter
         ballots = {payload: self._docket.begin(payload) for payload in accepted if payload not in self._ballots}
+        poorer: set[Ballot] = set()
         stints = {(voter.name, vote.stint.number): vote.stint for voter in self.voters.values() for vote in voter.votes}
         for voted in votes:
             voter, ballot = self.voters[voted.volunteer], ballots.get(voted.payload)
+            if ballot is not None and voter.standing is Standing.BLACKLISTED:
+                poorer.add(ballot)
             if ballot is None or voter.standing is Standing.BLACKLISTED:
                 continue
             key = voter.name, voted.stint
@@ -225,7 +229,7 @@ class Jury:
             ballot.votes[voter.name] = vote
             voter.votes.append(vote)
             stint.votes.append(vote)
-        return self._judge.take_up(ballots.values(), accepted)
+        return self._judge.take_up(ballots.values(), accepted, poorer)
 
     def _forget(self, ballot: Ballot) -> None:
         for vote in ballot.votes.values():

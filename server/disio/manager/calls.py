@@ -1,8 +1,9 @@
 """Answers the calls of dashboards: submit, look, cancel."""
 
 import asyncio
+import contextlib
 import time
-from typing import Final
+from typing import Final, TypeVar
 
 from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, StoreError, UnitError
 from disio.manager.intake import read_report
@@ -17,6 +18,9 @@ from disio.wire import grid
 MAX_WAIT_SECONDS: Final = 60.0
 MAX_PAGE: Final = 10_000
 MAX_NAME: Final = 200
+DURABLE_SECONDS: Final = 1.0
+
+V = TypeVar("V", grid.TaskView, grid.TaskList)
 
 
 class Calls:
@@ -42,11 +46,11 @@ class Calls:
                 response = await self._submit(request)
             case grid.ListTasks():
                 await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS))
-                response = self._ledger.tasks.list()
+                response = await self._durable(self._ledger.tasks.list())
             case grid.GetTask():
                 task = self._ledger.tasks.find(request.task)
                 await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS), task)
-                response = self._ledger.tasks.view(task)
+                response = await self._durable(self._ledger.tasks.view(task))
             case grid.GetResults():
                 response = await self._results(request)
             case grid.GetFailures():
@@ -58,6 +62,13 @@ class Calls:
             case grid.GetGrid():
                 response = self._grid()
         return response
+
+    async def _durable(self, view: V) -> V:
+        """A view, once what it shows is in the database; sooner if the database cannot be written."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DURABLE_SECONDS):
+                await self._ledger.committed()
+        return view
 
     async def _submit(self, request: grid.SubmitTask) -> grid.TaskView:
         ledger = self._ledger

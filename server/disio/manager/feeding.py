@@ -55,8 +55,9 @@ async def _add(ledger: Ledger, task: Task, made: Made) -> None:
     task.split_digest = made.digest
     ledger.tasks.changed(task)
     await ledger.committed()
-    task.queue.add(payloads)
-    ledger.work_came()
+    if task.state is TaskState.RUNNING:
+        task.queue.add(payloads)
+        ledger.work_came()
     while task.state is TaskState.RUNNING and not task.queue.room(len(ledger.links.volunteers)):
         task.room.clear()
         await task.room.wait()

@@ -16,7 +16,7 @@ from disio.manager.links import Distributor, Links, Volunteer
 from disio.manager.store import Store
 from disio.manager.tasks import Task, Tasks
 from disio.task.model import TaskState
-from disio.task.schedule import Schedule
+from disio.task.schedule import Schedule, TaskQueue
 from disio.task.trust import Vote
 from disio.unit.codec import MAX_BYTES
 from disio.wire.grid import Ack, FromManager, Joined, Ready, Revoke, TaskInfo
@@ -219,6 +219,7 @@ class Ledger:
         self.book.forget_task(task.number)
         self.store.group.ended_tasks.append((task.number,))
         self.votes = {key: votes for key, votes in self.votes.items() if key[0] != task.number}
+        task.queue = TaskQueue(task.number)  # the payloads in the old one are not needed any more
         task.room.set()
         self.links.wake_all()
         self.due.set()

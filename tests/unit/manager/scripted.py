@@ -2,10 +2,15 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+import msgspec
 
 from disio.manager import ManagerConfig, serve
 from disio.unit.codec import decode, encode
@@ -253,10 +258,10 @@ class ScriptedDistributor:
 
 
 @contextlib.asynccontextmanager
-async def manager(data: Path, **options: Any) -> AsyncIterator[str]:
+async def manager(data: Path, *, port: int = 0, **options: Any) -> AsyncIterator[str]:
     """A manager in this process; gives its address."""
     ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-    config = ManagerConfig(data=data, port=0, announce=False, **options)
+    config = ManagerConfig(data=data, port=port, announce=False, **options)
     serving = asyncio.create_task(serve(config, ready.set_result))
     try:
         await asyncio.wait({ready, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -275,3 +280,39 @@ async def linked(data: Path, *volunteers: str, **options: Any) -> AsyncIterator[
         await distributor.hello()
         await distributor.join(*volunteers)
         yield distributor
+
+
+SCRIPT = """
+import asyncio, json, pathlib, sys
+from disio.manager import ManagerConfig, serve
+config = ManagerConfig(data=pathlib.Path(sys.argv[1]), port=0, announce=False, grace=float(sys.argv[2]))
+asyncio.run(serve(config, lambda facts: print(json.dumps(facts), flush=True)))
+"""
+
+
+class Killable:
+    """A manager in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.process, self.address = process, address
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def started(data: Path, grace: float = 15.0) -> AsyncIterator[Killable]:
+    """Start a manager; it is killed at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SCRIPT, str(data), str(grace), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        facts = msgspec.json.decode(await asyncio.wait_for(process.stdout.readline(), 30))
+        yield Killable(process, facts["address"])
+    finally:
+        if process.returncode is None:
+            os.kill(process.pid, signal.SIGKILL)
+            await process.wait()

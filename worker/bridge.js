@@ -34,7 +34,7 @@ function openCell() {
   const frame = document.createElement("iframe");
   frame.sandbox.add("allow-scripts");
   frame.allow = "";
-  frame.src = "/cell.html";
+  frame.src = `/cell.html${location.search}`; // ?isolated: the site is, and frames appear there only if they say so too
   return new Promise((resolve) => {
     frame.onload = () => resolve(/** @type {Window} */ (frame.contentWindow));
     document.body.append(frame);

@@ -107,7 +107,7 @@
       frame.allow = "";
       frame.hidden = true;
       frame.title = "Disio";
-      frame.src = `${home}/bridge.html`;
+      frame.src = `${home}/bridge.html${crossOriginIsolated ? "?isolated" : ""}`;
       badge.root.append(frame);
       patience = setTimeout(() => show({ ...status, state: "failed", message: "The project's server cannot be reached." }), 30000);
       show(fresh);

@@ -68,7 +68,7 @@ class Relay:
             self.lines.append(data.split(b"\r\n", 1)[0].decode("latin-1"))
 
 
-@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+@pytest.mark.parametrize("browser", ["chromium", "firefox", "webkit"])
 async def test_a_unit_reaches_nothing(
     browser: str,
     units: Path,

@@ -1,20 +1,18 @@
 """``disio demo``: a whole grid on this machine, real browsers, and digits of pi that are checked."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from disio.assets import asset
 from disio.client import AsyncClient
 from disio.errors import DisioError
+from disio.figures import duration
 from disio.testing import Grid, open_site, open_volunteers
 from disio.unit import codec
 from disio.unit.runner import open_unit
@@ -22,6 +20,8 @@ from disio.wire.api import Task
 
 CHUNK = 16
 SAMPLE_EVERY = 12
+"""The native process computes each so-manieth payload."""
+LINE_SECONDS = 3.0
 
 app = typer.Typer()
 
@@ -73,7 +73,8 @@ async def _demo(console: Console, *, digits: int, volunteers: int) -> bool:
     unit = asset("workunits") / "pi_digits.py"
     params = {"start": 0, "digits": digits, "chunk": CHUNK}
     console.print("[bold]Disio[/] computes hexadecimal digits of pi in browsers (Bailey, Borwein, Plouffe).\n")
-    async with Grid() as grid, _site(grid, console, waiting=not volunteers) as site:
+    consent = {"data-consent": "granted"} if volunteers else {}
+    async with Grid() as grid, open_site(grid.url, attributes=consent) as site:
         assert grid.dashboard is not None  # noqa: S101 - this grid has one
         console.print(f"  dashboard    {grid.dashboard.ready['url']}")
         console.print(f"  distributor  {grid.url}")
@@ -83,7 +84,7 @@ async def _demo(console: Console, *, digits: int, volunteers: int) -> bool:
         async with open_volunteers(site, count=volunteers):
             task = await grid.client.submit(unit, params)
             start = time.perf_counter()
-            done = await _watch(console, grid.client, task, start)
+            done = await _watch(console, grid.client, task)
             seconds = time.perf_counter() - start
         if done.state != "finished":
             console.print(f"[red]The task ended as {done.state}: {done.error or 'see the failures above'}[/]")
@@ -94,43 +95,41 @@ async def _demo(console: Console, *, digits: int, volunteers: int) -> bool:
         return right
 
 
-@contextlib.asynccontextmanager
-async def _site(grid: Grid, console: Console, *, waiting: bool) -> AsyncIterator[str]:
-    del console
-    async with open_site(grid.url, attributes={} if waiting else {"data-consent": "granted"}) as site:
-        yield site
-
-
-async def _watch(console: Console, client: AsyncClient, task: Task, start: float) -> Task:
+async def _watch(console: Console, client: AsyncClient, task: Task) -> Task:
+    """Follow the task to its end: a live bar on a terminal, a line every few seconds elsewhere."""
     bar = Progress(
+        SpinnerColumn(),
         TextColumn("[bold]pi[/]"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[digits]} digits"),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} payloads"),
-        TextColumn("{task.fields[rate]} digits/s"),
-        TextColumn("{task.fields[volunteers]} volunteers"),
-        TextColumn("{task.fields[left]}"),
+        BarColumn(),
+        TextColumn("{task.fields[facts]}"),
         TimeElapsedColumn(),
         console=console,
-        expand=True,
+        disable=not console.is_terminal,
     )
-    row = bar.add_task("pi", total=None, digits="0", rate="-", volunteers=0, left="waiting for browsers")
-    view = task
-    with Live(bar, console=console, refresh_per_second=8, transient=not console.is_terminal):
+    row = bar.add_task("pi", total=None, facts="waiting for browsers")
+    view, told = task, time.monotonic()
+    with bar:
         while not view.ended:
             view = await client.task(task.id, since=view.version, wait=5.0)
-            rate = view.rate or view.accepted / (time.perf_counter() - start)
-            remaining = view.payloads - view.accepted
-            bar.update(
-                row,
-                total=view.payloads or None,
-                completed=view.accepted,
-                digits=f"{view.accepted * CHUNK:,}",
-                rate=f"{rate * CHUNK:,.0f}",
-                volunteers=view.volunteers,
-                left=f"{remaining / rate:.0f} s left" if rate and view.accepted else "waiting for browsers",
-            )
+            facts = _facts(view)
+            bar.update(row, total=view.payloads or None, completed=view.accepted, facts=facts)
+            if bar.disable and time.monotonic() - told >= LINE_SECONDS:
+                console.print(facts)
+                told = time.monotonic()
     return view
+
+
+def _facts(view: Task) -> str:
+    if not view.accepted:
+        return "waiting for browsers"
+    facts = (
+        f"{view.accepted * CHUNK:,} digits",
+        f"{view.accepted}/{view.payloads} payloads",
+        f"{view.rate * CHUNK:,.0f} digits/s",
+        f"{view.volunteers} volunteers",
+        f"{duration(view.seconds_left)} left",
+    )
+    return " · ".join(facts)
 
 
 async def _check(console: Console, answer: str, digits: int) -> bool:

@@ -78,6 +78,11 @@ def create_app(parts: Parts, presence: Presence) -> Quart:
 
 
 def _add_files(app: Quart, parts: Parts) -> None:
+    def _frame(name: str, policy: dict[str, str]) -> Response:
+        return _file(
+            parts.scripts[name], headers.REVALIDATED, policy, headers.isolated(asked="isolated" in request.args)
+        )
+
     @app.get("/disio.js")
     async def loader() -> Response:
         return _file(parts.scripts["loader.js"], headers.REVALIDATED)
@@ -89,11 +94,11 @@ def _add_files(app: Quart, parts: Parts) -> None:
 
     @app.get("/bridge.html")
     async def bridge() -> Response:
-        return _file(parts.scripts["bridge.html"], headers.REVALIDATED, headers.bridge(_own(parts)))
+        return _frame("bridge.html", headers.bridge(_own(parts)))
 
     @app.get("/cell.html")
     async def cell() -> Response:
-        return _file(parts.scripts["cell.html"], headers.REVALIDATED, headers.cell(_own(parts)))
+        return _frame("cell.html", headers.cell(_own(parts)))
 
     @app.get("/bundle.json")
     async def manifest() -> Response:

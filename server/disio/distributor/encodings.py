@@ -8,7 +8,8 @@ import brotli
 import zstandard
 from werkzeug.datastructures import Accept
 
-PREFERENCE: Final = ("br", "zstd", "gzip")
+PREFERENCE: Final = ("zstd", "br", "gzip")
+"""zstd is some percent larger than brotli, once, and decodes twice as fast, from the cache on every visit."""
 _WORTH_BYTES: Final = 256
 
 

@@ -53,6 +53,14 @@ def cell(own: str) -> dict[str, str]:
     )
 
 
+def isolated(*, asked: bool) -> dict[str, str]:
+    """On a site that is cross-origin isolated a frame appears only if it says COEP itself; its loader asks for that.
+
+    Not elsewhere: WebKit starts no ``blob:`` worker in an opaque origin that says so.
+    """
+    return {"Cross-Origin-Embedder-Policy": "require-corp"} if asked else {}
+
+
 def page(own: str) -> dict[str, str]:
     """Our own page: the script tag like any site's."""
     return {
@@ -65,10 +73,8 @@ def page(own: str) -> dict[str, str]:
 
 
 def _frame(policy: str) -> dict[str, str]:
-    # On a site that is cross-origin isolated a frame appears only if it says COEP itself.
     return {
         "Content-Security-Policy": policy,
-        "Cross-Origin-Embedder-Policy": "require-corp",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()",
     }
 

@@ -70,12 +70,18 @@ async def test_cell_can_reach_nothing(http: httpx.AsyncClient, distributor: Dist
 
 
 async def test_bridge_talks_to_the_distributor_only(http: httpx.AsyncClient, distributor: Distributor) -> None:
-    """The bridge connects to its own origin, by HTTP and WebSocket, and appears on isolated sites."""
+    """The bridge connects to its own origin, by HTTP and WebSocket."""
     answer = await http.get("/bridge.html")
     directives = {part.split()[0]: part.split()[1:] for part in answer.headers["content-security-policy"].split("; ")}
     assert directives["connect-src"] == [distributor.url, distributor.url.replace("http", "ws")]
     assert directives["script-src"] == [distributor.url]
-    assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
+
+
+@pytest.mark.parametrize("frame", ["/bridge.html", "/cell.html"])
+async def test_frames_appear_on_isolated_sites(http: httpx.AsyncClient, frame: str) -> None:
+    """A frame says COEP where its site needs that, and only there: WebKit starts no workers in such a cell."""
+    assert "cross-origin-embedder-policy" not in (await http.get(frame)).headers
+    assert (await http.get(frame + "?isolated")).headers["cross-origin-embedder-policy"] == "require-corp"
 
 
 async def test_origins_are_not_taken_from_a_bad_host(http: httpx.AsyncClient) -> None:

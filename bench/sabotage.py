@@ -14,12 +14,13 @@ RIGHT, WRONG = b"right", b"wrong"
 VISIT = 20
 TABS = 100
 
-Kind = Literal["each", "concerted", "turncoat", "renamed", "plotting"]
+Kind = Literal["each", "concerted", "turncoat", "renamed", "moved", "plotting"]
 KINDS: dict[Kind, str] = {
     "each": "each saboteur falsifies a share of its answers, chosen for itself; all give the same wrong answer",
     "concerted": "saboteurs agree on the share of payloads that all of them falsify",
     "turncoat": "concerted, but each behaves for a random part of its visit before it begins",
-    "renamed": "concerted, and back at once under a new name and from a new network when blacklisted or done",
+    "renamed": "concerted, and back at once under a new name when blacklisted or done",
+    "moved": "as renamed, but each time from another network as well",
     "plotting": "they tell each other what they see: a share of the visits begins one forgery on a payload new "
     "to all of them, the others join it up to twice a visit while it is young",
 }
@@ -30,6 +31,7 @@ class Tab:
     """One visit."""
 
     name: str
+    network: str
     bad: bool
     left: int = VISIT
     answered: int = 0
@@ -91,20 +93,21 @@ def simulate(rules: Rules, bad: float, kind: Kind, rate: float, *, payloads: int
     sabotage = Sabotage(kind, rate, rng)
     found = Found(payloads, 0, 0, 0, 0, 0)
     saboteurs: set[str] = set()
+    stays = kind in {"renamed", "moved"}
     arrived = 0
 
-    def arrive(is_bad: bool) -> Tab:
+    def arrive(is_bad: bool, network: str | None = None) -> Tab:
         nonlocal arrived
-        tab = Tab(f"v{arrived}", is_bad)
+        tab = Tab(f"v{arrived}", network or f"net{arrived}", is_bad)
         arrived += 1
         if is_bad:
             saboteurs.add(tab.name)
             tab.turns_at = rng.randrange(VISIT) if kind == "turncoat" else 0
             tab.begins = int(rng.random() < rate)
-        jury.join(tab.name, tab.name)
+        jury.join(tab.name, tab.network)
         return tab
 
-    tabs = [arrive(place < bad * TABS if kind == "renamed" else rng.random() < bad) for place in range(TABS)]
+    tabs = [arrive(place < bad * TABS if stays else rng.random() < bad) for place in range(TABS)]
     for tab in tabs:
         tab.left = rng.randrange(1, VISIT + 1)  # they have been here for a while: visits do not end all at once
     note = _noting(found, saboteurs)
@@ -120,7 +123,11 @@ def simulate(rules: Rules, bad: float, kind: Kind, rate: float, *, payloads: int
         tab.lease = None if lease is None else lease.payload
         if lease is None:
             note(jury.leave(tab.name))
-            tabs[place] = arrive(tab.bad if kind == "renamed" else rng.random() < bad)
+            tabs[place] = (
+                arrive(tab.bad, tab.network if kind == "renamed" and tab.bad else None)
+                if stays
+                else arrive(rng.random() < bad)
+            )
     found.executions = jury.executions
     found.wrong = sum(jury.accepted(payload) == WRONG for payload in range(payloads))
     return found

@@ -135,6 +135,8 @@ class Group:
 
     digest: bytes
     votes: int = 0
+    against: int = 0
+    """Votes of it that count against others: those as well that do not count yet."""
     trusted: int = 0
     vouched: set[int] = field(default_factory=set)
     """Other payloads in which these voters were found right, each once: saboteurs may agree on what they falsify."""
@@ -182,16 +184,21 @@ class Ballot:
             self.networks.discard(voter.network)
 
     def groups(self) -> list[Group]:
-        """The votes that count, by answer, the strongest group first."""
-        return _grouped(self.payload, (vote for vote in self.votes.values() if vote.counts))
+        """The votes of those in good standing, by answer, the strongest group first."""
+        return _grouped(self.payload, self.votes.values())
 
 
 def _grouped(payload: int, votes: Iterable[Vote]) -> list[Group]:
     found: dict[bytes, Group] = {}
     for vote in votes:
+        if vote.voter.standing is not Standing.GOOD:
+            continue
         group = found.get(vote.digest)
         if group is None:
             group = found[vote.digest] = Group(vote.digest)
+        group.against += 1
+        if not vote.counts:
+            continue
         group.votes += 1
         group.trusted += vote.voter.trusted
         group.vouched |= vote.evidence

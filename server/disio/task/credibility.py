@@ -74,6 +74,17 @@ class Rules:
             return round(self.check_share * self.stint)
         return cheapest_checks(self.odds, self.error_rate, self.stint)
 
+    @property
+    def votes_to_start(self) -> int:
+        """Volunteers of different networks that the first payloads take: with fewer of them, nothing is accepted.
+
+        Later payloads take fewer, as their voters have been found right elsewhere by then. One trusted volunteer
+        does as well.
+        """
+        if self.plain_votes:
+            return self.plain_votes
+        return max(1, math.ceil(math.log(self.error_rate) / math.log(self.odds) - 1e-9))
+
     def doubt(self, votes: int, evidence: float) -> float:
         """Upper bound of the share of wrong answers among those that lead by this much.
 

@@ -70,18 +70,17 @@ class Judge:
 
     def doubt(self, groups: list[Group]) -> float:
         """Upper bound of the probability that the first of these groups is wrong; 1.0 if there is none."""
-        if not groups:
+        if not groups or not groups[0].votes:
             return 1.0
         lead, rivals = groups[0], groups[1:]
         if self._plain:
-            tie = bool(rivals) and rivals[0].votes >= lead.votes
-            return 0.0 if lead.votes >= self._plain and not tie else 1.0
+            return 0.0 if lead.votes >= self._plain else 1.0
         if lead.trusted:
             return 1.0 if rivals and rivals[0].trusted >= lead.trusted else 0.0
         known = len(lead.vouched)
         if not rivals:
             return self.rules.doubt(lead.votes, known)
-        return min(1.0, sum(self.rules.doubt(lead.votes - r.votes, known - len(r.vouched)) for r in rivals))
+        return min(1.0, sum(self.rules.doubt(lead.votes - r.against, known - len(r.vouched)) for r in rivals))
 
     def cast(self, vote: Vote, ballot: Ballot, outcome: Outcome) -> None:
         """A vote has come."""
@@ -203,7 +202,7 @@ class Judge:
         self.due(map(self._ballot, voter.votes))
 
     def _blacklist(self, voter: Voter, outcome: Outcome) -> None:
-        """Withdraw everything that a volunteer answered."""
+        """Withdraw everything that a volunteer answered. Its network gets no second vote on any of that."""
         if voter.standing is Standing.BLACKLISTED:
             return
         voter.standing = Standing.BLACKLISTED
@@ -212,7 +211,6 @@ class Judge:
         voter.forgotten.clear()
         for ballot in map(self._ballot, voter.votes):
             vote = ballot.votes.pop(voter.name)
-            ballot.take_from(voter)
             if voter.name in ballot.suspects:
                 ballot.suspects.remove(voter.name)
                 if not ballot.suspects:

@@ -203,7 +203,7 @@ class Jury:
 
         Args:
             voters: the volunteers who gave the votes; those known are left as they are.
-            votes: all votes for the payloads; those of the blacklisted are passed over.
+            votes: all votes for the payloads, those of the blacklisted included.
             accepted: the begun payloads, with the digests of their accepted answers, None for open ones.
         """
         for row in voters:
@@ -216,16 +216,17 @@ class Jury:
         stints = {(voter.name, vote.stint.number): vote.stint for voter in self.voters.values() for vote in voter.votes}
         for voted in votes:
             voter, ballot = self.voters[voted.volunteer], ballots.get(voted.payload)
-            if ballot is not None and voter.standing is Standing.BLACKLISTED:
+            if ballot is None:
+                continue
+            ballot.give_to(voter)
+            ballot.holders.discard(voter.name)
+            if voter.standing is Standing.BLACKLISTED:
                 poorer.add(ballot)
-            if ballot is None or voter.standing is Standing.BLACKLISTED:
                 continue
             key = voter.name, voted.stint
             stint = stints.get(key) or stints.setdefault(key, Stint(voter, voted.stint, closed=True))
             voter.stints = max(voter.stints, voted.stint + 1)
             vote = Vote(stint, voted.payload, voted.digest, voted.position)
-            ballot.give_to(voter)
-            ballot.holders.discard(voter.name)
             ballot.votes[voter.name] = vote
             voter.votes.append(vote)
             stint.votes.append(vote)

@@ -37,6 +37,14 @@ def test_more_votes_and_more_checks_never_raise_doubt(bad: float, error_rate: fl
     assert rules.doubt(votes, checks + 1) <= rules.doubt(votes, checks)
 
 
+@given(BAD, ERROR_RATE)
+def test_the_votes_to_start_need_no_evidence(bad: float, error_rate: float) -> None:
+    """So many strangers who agree are enough, and one fewer are not."""
+    rules = Rules(error_rate=error_rate, assume_bad=bad)
+    assert rules.doubt(rules.votes_to_start, 0) <= error_rate * (1 + 1e-6)
+    assert rules.votes_to_start == 1 or rules.doubt(rules.votes_to_start - 1, 0) > error_rate * (1 - 1e-6)
+
+
 def test_without_a_lead_no_evidence_is_enough() -> None:
     """A tie cannot be decided by how well the voters were checked."""
     assert math.isinf(evidence_needed(0.25, 1e-4, 0))

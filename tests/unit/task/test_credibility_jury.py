@@ -154,22 +154,22 @@ def test_a_task_always_ends(seed: int, bad: float, forget: bool) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.permutations([(voter, payload) for voter in range(5) for payload in range(3)]))
+@given(st.permutations([(voter, payload) for voter in range(6) for payload in range(3)]))
 def test_votes_in_any_order_give_the_same_answers(order: list[tuple[int, int]]) -> None:
     """The same votes in another order end in the same verdicts."""
     court = Court(Rules(error_rate=1e-3, assume_bad=0.1, check_share=0.0))
     court.jury.add(range(3))
-    for voter in range(5):
+    for voter in range(6):
         court.join(f"v{voter}", f"net{voter}")
         assert all(court.jury.lease(f"v{voter}", payload) for payload in range(3))
     for voter, payload in order:
-        court.answer(f"v{voter}", payload, WRONG if voter == 4 else RIGHT)
+        court.answer(f"v{voter}", payload, WRONG if voter == 5 else RIGHT)
         court.check()
-    for voter in range(5):
+    for voter in range(6):
         court.store(court.jury.leave(f"v{voter}"))
         court.check()
     assert court.verdicts == dict.fromkeys(range(3), RIGHT)
-    assert court.voters["v4"].standing is Standing.BLACKLISTED
+    assert court.voters["v5"].standing is Standing.BLACKLISTED
 
 
 def test_a_volunteer_caught_takes_its_answers_with_it() -> None:
@@ -239,6 +239,21 @@ def test_fifty_tabs_of_one_network_are_one_voter() -> None:
         court.visit(f"tab{number}", digest=WRONG, network="192.0.2.0/24")
     assert all(len(court.jury.votes(payload)) == 1 for payload in range(10))
     assert set(court.verdicts.values()) == {None}
+
+
+def test_a_new_name_is_no_new_vote() -> None:
+    """Who is blacklisted and comes back under another name cannot vote again on what was withdrawn."""
+    court = Court(Rules(error_rate=1e-4, assume_bad=0.1))
+    court.jury.add([0])
+    court.join("lab", trusted=True)
+    court.join("mallory", "192.0.2.0/24")
+    court.take("mallory")
+    assert court.jury.lease("lab", 0)
+    court.answer("lab", 0, RIGHT)
+    court.answer("mallory", 0, WRONG)
+    assert court.voters["mallory"].standing is Standing.BLACKLISTED
+    court.join("trudy", "192.0.2.0/24")
+    assert not court.jury.lease("trudy", 0)
 
 
 def test_networks_do_not_matter_where_the_rule_is_off() -> None:

@@ -2,7 +2,8 @@
 
 Each task has a hot window of payloads that can be handed out at once. A volunteer stays with its task
 while that has work, so that its interpreter is not thrown away; volunteers move when tasks of the same
-priority have unequal shares of them, or one of higher priority has work. How many payloads one volunteer
+priority have unequal shares of them, in turns when there are fewer volunteers than tasks, or when one of higher
+priority has work. How many payloads one volunteer
 may hold is guided self-scheduling (C. Polychronopoulos and D. Kuck, 1987): a share of what remains, so
 that nobody hoards the end of a task.
 """
@@ -20,6 +21,8 @@ ENOUGH_VOLUNTEERS: Final = 3
 """With so many present, a payload that failed in one is given to others first."""
 OTHERS_FIRST_SECONDS: Final = 30.0
 """... but for no longer than this: the others may be busy with other tasks, or paused."""
+TURN_SECONDS: Final = 20.0
+"""How long a volunteer stays with its task while another one has work and nobody."""
 GRANT_ITEMS: Final = 4096
 GRANT_BYTES: Final = 8 * 1024 * 1024
 _LOOKED_AT: Final = 64  # of failed payloads, in one go: bounds the work when a unit fails everywhere
@@ -187,6 +190,7 @@ class Schedule:
     def __init__(self) -> None:
         self.queues: dict[int, TaskQueue] = {}
         self._with: dict[str, TaskQueue] = {}
+        self._since: dict[str, float] = {}
 
     @property
     def expecting(self) -> bool:
@@ -207,7 +211,7 @@ class Schedule:
         queue = self.queues.pop(number, None)
         if queue is not None:
             for volunteer in [name for name, other in self._with.items() if other is queue]:
-                del self._with[volunteer]
+                del self._with[volunteer], self._since[volunteer]
             queue.volunteers = 0
 
     def task_of(self, volunteer: str) -> int | None:
@@ -219,6 +223,7 @@ class Schedule:
         """A volunteer is with no task any more; idempotent."""
         queue = self._with.pop(volunteer, None)
         if queue is not None:
+            del self._since[volunteer]
             queue.volunteers -= 1
 
     def next(self, volunteer: str, wanted: int, held: int, present: int, now: float) -> Work | None:
@@ -231,7 +236,7 @@ class Schedule:
             present: how many volunteers there are.
             now: monotonic seconds.
         """
-        for queue in self._candidates(volunteer):
+        for queue in self._candidates(volunteer, now):
             joins = self._with.get(volunteer) is not queue
             share = max(1, (queue.waiting + queue.leased) // (2 * max(1, queue.volunteers + joins)))
             count = min(wanted, share - held, GRANT_ITEMS)
@@ -241,12 +246,12 @@ class Schedule:
             if payloads:
                 if joins:
                     self.leave(volunteer)
-                    self._with[volunteer] = queue
+                    self._with[volunteer], self._since[volunteer] = queue, now
                     queue.volunteers += 1
                 return Work(queue, payloads)
         return None
 
-    def _candidates(self, volunteer: str) -> list[TaskQueue]:
+    def _candidates(self, volunteer: str, now: float) -> list[TaskQueue]:
         """Tasks with something ready, in the order in which this volunteer should try them."""
         ready = [queue for queue in self.queues.values() if queue.ready or queue.again]
         own = self._with.get(volunteer)
@@ -255,7 +260,9 @@ class Schedule:
         ready.sort(key=lambda queue: (-queue.priority, queue.volunteers, queue.number))
         best = ready[0]
         if own is not None and best is not own and own in ready:
+            turn_over = best.volunteers == 0 and now - self._since[volunteer] >= TURN_SECONDS
             moves = best.priority > own.priority or own.volunteers - best.volunteers >= 2
+            moves = moves or (turn_over and best.priority == own.priority)
             if not moves:
                 ready.remove(own)
                 ready.insert(0, own)

@@ -1,6 +1,6 @@
 """Who computes what next."""
 
-from disio.task.schedule import HOT_PAYLOADS, OTHERS_FIRST_SECONDS, Schedule, TaskQueue
+from disio.task.schedule import HOT_PAYLOADS, OTHERS_FIRST_SECONDS, TURN_SECONDS, Schedule, TaskQueue
 
 
 def queue(number: int, payloads: int, *, priority: int = 0, complete: bool = True) -> TaskQueue:
@@ -39,6 +39,13 @@ def test_tasks_share_volunteers() -> None:
     three = schedule(queue(1, 90), queue(2, 90), queue(3, 90))
     given = [ask(three, f"v{number}")[0] for number in range(9)]
     assert sorted(given) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_one_volunteer_serves_two_tasks_in_turns() -> None:
+    """A long task does not keep the only volunteer from another one; it changes no more often than it must."""
+    both = schedule(queue(1, 500), queue(2, 500))
+    given = [ask(both, "a", now=second)[0] for second in range(int(4 * TURN_SECONDS))]
+    assert given == [1] * 20 + [2] * 20 + [1] * 20 + [2] * 20
 
 
 def test_new_task_gets_its_share_of_busy_volunteers() -> None:

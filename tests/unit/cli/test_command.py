@@ -1,6 +1,7 @@
 """The command line as a whole: help, errors, exit statuses."""
 
 import inspect
+import shlex
 import subprocess
 import sys
 
@@ -108,6 +109,6 @@ def test_inside_a_group_the_error_on_purpose_is_told() -> None:
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     """``disio ... | head`` ends quietly when head has seen enough."""
-    shell = f"{sys.executable} -m disio --help | head -n 1"
+    shell = f"{shlex.quote(sys.executable)} -m disio --help | head -n 1"
     told = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
     assert told.stderr == ""

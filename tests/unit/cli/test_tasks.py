@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import csv
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -184,7 +185,7 @@ async def test_a_file_that_cannot_be_written(desk: Desk) -> None:
 async def test_results_for_a_reader_that_goes_away(desk: Desk) -> None:
     """``disio results | head`` ends quietly."""
     task = (await desk.computed(3))["id"]
-    shell = f"{sys.executable} -m disio results {task} --url {desk.url} | head -c 1"
+    shell = f"{shlex.quote(sys.executable)} -m disio results {task} --url {desk.url} | head -c 1"
     run = subprocess.run
     told = await asyncio.to_thread(run, ["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
     assert (told.stdout, told.stderr) == ("{", "")

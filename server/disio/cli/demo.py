@@ -13,7 +13,7 @@ from disio.assets import asset
 from disio.client import AsyncClient
 from disio.errors import DisioError
 from disio.figures import duration
-from disio.testing import Grid, open_site, open_volunteers
+from disio.testing import Grid, find_browser, open_site, open_volunteers
 from disio.unit import codec
 from disio.unit.runner import open_unit
 from disio.wire.api import Task
@@ -42,6 +42,8 @@ def demo(
       disio demo --open
       disio demo --digits 2048 --volunteers 1
     """
+    if not open_:
+        find_browser("chromium")
     console = Console()
     right = asyncio.run(_demo(console, digits=digits, volunteers=0 if open_ else volunteers))
     raise typer.Exit(0 if right else 1)

@@ -26,6 +26,10 @@ def manager(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 7702,
     key: KeyOption = None,
     announce: Annotated[bool, typer.Option("--announce/--no-announce", help="Let others find it by zeroconf.")] = True,
+    split_timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that a unit's split may take from one payload to the next.")
+    ] = 60.0,
+    reduce_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that a unit's reduce may take.")] = 3600.0,
     as_json: ReadyJsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -38,7 +42,13 @@ def manager(
       disio manager --data /srv/disio/manager --host 10.0.0.5 --key grid.key
     """
     config = ManagerConfig(
-        data=data_directory(data, "manager"), host=host, port=port, key=read_key(key), announce=announce
+        data=data_directory(data, "manager"),
+        host=host,
+        port=port,
+        key=read_key(key),
+        announce=announce,
+        split_timeout=split_timeout,
+        reduce_timeout=reduce_timeout,
     )
     run_process(
         lambda on_ready: serve(config, on_ready),

@@ -14,7 +14,7 @@ import structlog
 import typer
 
 from disio.cli.serving import QuietOption, Ready, ReadyJsonOption, VerboseOption, WithParentOption, run_process
-from disio.errors import DisioError
+from disio.errors import DisioError, UsageError
 
 READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 4.0
@@ -40,6 +40,7 @@ class Child:
         """Start it, and wait until it is ready.
 
         Raises:
+            UsageError: it cannot be started so, as when its port is in use.
             DisioError: it ended, or said nothing for 30 seconds.
         """
         # The pipe to its standard input is what it watches: the kernel closes it when this process is gone.
@@ -57,12 +58,20 @@ class Child:
             line = b""
         if not line:
             await self.stop()
-            raise DisioError(f"the {self.kind} did not start; what it said is above")
+            raise self._not_started()
         self.ready = msgspec.json.decode(line)
         address = str(self.ready["address" if self.kind == "manager" else "url"])
         with contextlib.suppress(ValueError):
             self._port = int(address.rstrip("/").rpartition(":")[2])
         return self.ready
+
+    def _not_started(self) -> DisioError:
+        assert self._process is not None  # noqa: S101 - it was started
+        kind = UsageError if self._process.returncode == UsageError.exit_status else DisioError
+        return kind(
+            f"the {self.kind} did not start; what it said is above (with `disio up`, "
+            f"its port is chosen with --{self.kind}-port, all data with --data)"
+        )
 
     async def keep(self) -> None:
         """Start it again whenever it ends, with growing pauses."""

@@ -5,11 +5,13 @@ import contextlib
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import httpx
 import typer
 
 from disio.cli.commands import JsonOption
-from disio.errors import UsageError
-from disio.testing.browsers import open_volunteers
+from disio.client.core import by_proxy
+from disio.errors import UnreachableError, UsageError
+from disio.testing.browsers import find_browser, open_volunteers
 from disio.wire.api import encode
 
 
@@ -49,6 +51,8 @@ def with_consent(url: str) -> str:
 
 
 async def _compute(url: str, count: int, browser: str, *, headless: bool, seconds: float | None, as_json: bool) -> None:
+    find_browser(browser)
+    await _visit(url)
     async with open_volunteers(url, count=count, browser=browser, headless=headless):
         if as_json:
             print(encode({"ready": "volunteers", "count": count, "url": url}).decode(), flush=True)
@@ -56,3 +60,24 @@ async def _compute(url: str, count: int, browser: str, *, headless: bool, second
             print(f"{count} volunteer{'' if count == 1 else 's'} at {url}; Ctrl-C ends them", flush=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.Future(), seconds)
+
+
+async def _visit(url: str) -> None:
+    """See that there is a page: a browser would wait before an error page for ever."""
+    try:
+        async with (
+            httpx.AsyncClient(trust_env=by_proxy(url), timeout=10, follow_redirects=True) as http,
+            http.stream("GET", url) as response,
+        ):
+            status = response.status_code
+    except httpx.InvalidURL as error:
+        raise UsageError(f"{url!r} is no web address ({error}); write it like http://127.0.0.1:7701") from None
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"no page at {url} ({error or type(error).__name__}); name a distributor that runs, "
+            "or a page that carries its script tag"
+        ) from None
+    if status >= 400:
+        raise UnreachableError(
+            f"{url} answers with status {status}; name a distributor, or a page that carries its script tag"
+        )

@@ -42,7 +42,9 @@ def by_proxy(url: str) -> bool:
 def unreachable(url: str, error: httpx.TransportError) -> UnreachableError:
     """The error for a dashboard that does not answer."""
     if isinstance(error, httpx.TimeoutException):
-        return UnreachableError(f"the dashboard at {url} did not answer in time")
+        return UnreachableError(
+            f"the dashboard at {url} did not answer in time; look at its log, or name another with --url or DISIO_URL"
+        )
     if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
         return UnreachableError(f"the dashboard at {url} broke off in the middle of its answer; ask again")
     return UnreachableError(
@@ -86,7 +88,10 @@ def submission(
         priority=priority,
         manager=manager,
     )
-    encoded = api.encode(body)
+    try:
+        encoded = api.encode(body)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the unit's file name, its source or the task's name is no text in UTF-8: {error}") from None
     if len(encoded) > api.MAX_BODY_BYTES:
         raise UsageError(
             f"unit and parameters are too large to submit ({len(encoded):,} bytes; {api.MAX_BODY_BYTES:,} may be); "
@@ -120,7 +125,9 @@ def check(status: int, content: bytes) -> None:
     try:
         body = msgspec.json.decode(content, type=api.ErrorBody)
     except msgspec.DecodeError:
-        raise DisioError(f"the dashboard answered with status {status}; is it one of Disio's?") from None
+        raise DisioError(
+            f"what answers there (with status {status}) is no dashboard of Disio; name one with --url or DISIO_URL"
+        ) from None
     raise api.error_from(body.error, body.message)
 
 
@@ -133,7 +140,10 @@ def parse(content: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
-        raise ProtocolError(f"the dashboard's answer was not understood ({error}); is it one of Disio's?") from None
+        raise ProtocolError(
+            f"the answer was not understood ({error}); if that is no dashboard of Disio, "
+            "name one with --url or DISIO_URL"
+        ) from None
 
 
 class LineSplitter:

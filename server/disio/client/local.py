@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from disio.client.local_pool import Pool
+from disio.client.local_pool import SPLIT_SECONDS, Pool
 from disio.errors import UnitError
 from disio.unit import codec
 from disio.unit.contract import Unit, load_unit
@@ -109,6 +109,7 @@ def run_local(
     params: Mapping[str, Any],
     *,
     processes: int | None = None,
+    split_timeout: float = SPLIT_SECONDS,
     on_progress: Callable[[LocalProgress], None] | None = None,
 ) -> LocalRun:
     """Run a unit on this machine and wait for its end. Ctrl-C ends all its processes.
@@ -119,6 +120,7 @@ def run_local(
         unit: see :func:`read_unit`.
         params: values that the codec takes.
         processes: how many compute at a time; default: one for each core that this process may use.
+        split_timeout: the longest that ``split`` may take from one payload to the next, in seconds.
         on_progress: called now and then (ten times a second at most), and at the end.
 
     Raises:
@@ -152,7 +154,8 @@ def run_local(
                 LocalProgress(answered=len(results), failed=len(failures), payloads=payloads, seconds=now - began)
             )
 
-    with Pool(unit.source, json.dumps(info), processes=count, timeout=unit.metadata.timeout) as pool:
+    timeout = unit.metadata.timeout
+    with Pool(unit.source, json.dumps(info), processes=count, timeout=timeout, split_timeout=split_timeout) as pool:
         pool.run(take, tell)
         ordered = [results[index] for index in sorted(results)]
         whole = unit.has_reduce and not failures

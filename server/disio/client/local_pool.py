@@ -25,6 +25,8 @@ OPEN_SECONDS: Final = 60.0
 """How long a process may take to start and to execute the module, beyond a payload's own time limit."""
 GRACE_SECONDS: Final = STEP_SECONDS + 1.0
 """What a process may be late beyond a payload's time limit: others' answers wait for one step."""
+SPLIT_SECONDS: Final = 60.0
+"""The longest that ``split`` may take from one payload to the next, as on a manager."""
 BATCH_SECONDS: Final = 0.1
 """Payloads are handed out in batches of about so much computing."""
 MAX_BATCH: Final = 1024
@@ -90,12 +92,13 @@ class Pool:
         log: what ``split`` and ``reduce`` printed, bounded.
     """
 
-    def __init__(self, source: str, info: str, *, processes: int, timeout: float) -> None:
+    def __init__(self, source: str, info: str, *, processes: int, timeout: float, split_timeout: float) -> None:
         self.log = ""
         self._source = source
         self._info = info
         self._count = processes
         self._timeout = timeout
+        self._split_timeout = split_timeout
         self._events: SimpleQueue[tuple[_Process, Frame | None]] = SimpleQueue()
         self._workers: list[_Process] = []
         self._ready: deque[tuple[int, bytes]] = deque()
@@ -134,6 +137,7 @@ class Pool:
                 elif process in self._workers and frame is not None:
                     self._on_answers(process, frame, take)
             now = monotonic()
+            self._check_splitter(now)
             for process in [process for process in self._workers if self._deadline(process) < now]:
                 self._on_lost(process, take, "timeout", f"the payload ran longer than {self._timeout:g} s")
             tell(self._next_index if self._split_done else None)
@@ -210,6 +214,16 @@ class Pool:
             self._next_index += 1
             start += size
         self._split_done = head["done"]
+
+    def _check_splitter(self, now: float) -> None:
+        since = now - self._splitter.since
+        if not self._splitter.opened and since > self._timeout + OPEN_SECONDS:
+            raise UnitError(f"the unit's module does not get executed: it was not done after {since:.0f} s")
+        if self._splitting and since > self._split_timeout:
+            raise UnitError(
+                f"split gave no payload for {self._split_timeout:g} s and was stopped; "
+                "make it yield payloads as it goes"
+            )
 
     def _checked(self, frame: Frame | None, name: str) -> Frame:
         if frame is None:

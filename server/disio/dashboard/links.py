@@ -16,7 +16,7 @@ from disio.errors import DisioError, NotFoundError, ProtocolError, UnreachableEr
 from disio.wire import grid
 from disio.wire.api import error_from
 from disio.wire.discovery import Found, browse
-from disio.wire.zmq import Dialer, GridKey, normal_address
+from disio.wire.zmq import NOBODY, Dialer, GridKey, normal_address
 
 CALL_SECONDS: Final = 15.0
 """How long a manager may take to answer a call, beyond the ``wait`` asked for."""
@@ -54,6 +54,7 @@ class Link:
                 group.create_task(self._receive())
                 group.create_task(self._watch(links))
                 group.create_task(self._follow(links))
+                group.create_task(self._tell_if_absent())
         finally:
             self._lost()
 
@@ -100,6 +101,12 @@ class Link:
                 log.warning("manager lost", address=self.address, manager=self.id)
                 self._lost()
             links.changed()
+
+    async def _tell_if_absent(self) -> None:
+        try:
+            await asyncio.wait_for(self.up.wait(), ARRIVAL_SECONDS)
+        except TimeoutError:
+            log.warning(NOBODY, address=self.address)
 
     def _lost(self) -> None:
         self.up.clear()
@@ -225,7 +232,8 @@ class Links:
         if not reachable:
             known = ", ".join(link.address for link in self)
             raise UnreachableError(
-                f"no manager answers at {known}; start it with `disio manager`"
+                f"no manager answers at {known}; start it with `disio manager`, "
+                "or give the dashboard the right address and grid key (--manager, --key)"
                 if known
                 else "no manager is known; start one with `disio manager`, or name one with --manager HOST:PORT"
             )

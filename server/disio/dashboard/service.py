@@ -1,6 +1,7 @@
 """The dashboard as a process."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -81,9 +82,13 @@ def _listen(config: DashboardConfig) -> socket.socket:
     except OSError as error:
         if isinstance(error, socket.gaierror) or error.errno is None:
             raise UsageError(f"{config.host} is no address of this machine: {error.strerror}") from None
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"port {config.port} on {config.host} is in use by another process; choose another with --port"
+            ) from None
         raise UsageError(
             f"the dashboard cannot listen on {config.host}:{config.port} ({error.strerror}); "
-            "choose another port with --port"
+            "choose another address with --host, or another port with --port"
         ) from None
     listener.setblocking(False)
     return listener

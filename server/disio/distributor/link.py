@@ -9,8 +9,10 @@ import structlog
 from disio.distributor.outbox import Outbox, Parcel
 from disio.errors import ProtocolError
 from disio.wire import grid
-from disio.wire.zmq import HEARTBEAT_SECONDS, SILENCE_SECONDS, Dialer, GridKey, normal_address
+from disio.wire.zmq import HEARTBEAT_SECONDS, NOBODY, SILENCE_SECONDS, Dialer, GridKey, normal_address
 
+ABSENT_SECONDS: Final = 5.0
+"""After so long without a first welcome, the log says that nobody answers."""
 _LOOK_SECONDS: Final = 0.25
 
 _log = structlog.get_logger("disio.link")
@@ -61,6 +63,7 @@ class Link:
         self._dialer: Dialer | None = None
         self._connected = False
         self._heard = self._sent = self._greeted = 0.0
+        self._patience = ABSENT_SECONDS
 
     async def run(self) -> None:
         """Dial and serve the link; returns when it is down and no longer wanted."""
@@ -71,6 +74,7 @@ class Link:
                     helpers = [group.create_task(self._receive(dialer)), group.create_task(self._follow(dialer))]
                     while self.wanted or self.up:
                         self._look()
+                        self._tell_if_absent()
                         await asyncio.sleep(_LOOK_SECONDS)
                     for helper in helpers:
                         helper.cancel()
@@ -94,6 +98,12 @@ class Link:
                 self.post(grid.Beat())
         elif self._connected and now - self._greeted >= HEARTBEAT_SECONDS:
             self._greet()
+
+    def _tell_if_absent(self) -> None:
+        if self._patience > 0 and not self.times_up:
+            self._patience -= _LOOK_SECONDS
+            if self._patience <= 0:
+                _log.warning(NOBODY, address=self.address)
 
     def _greet(self) -> None:
         if self._dialer is not None:

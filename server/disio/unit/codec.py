@@ -26,7 +26,7 @@ from disio.unit.codec_format import (
     count_nodes,
     dumps,
 )
-from disio.unit.codec_people import PeopleReader
+from disio.unit.codec_people import PeopleReader, without_surrogates
 from disio.unit.codec_read import Checker, Reader
 from disio.unit.codec_write import Writer
 
@@ -89,11 +89,13 @@ def to_jsonable(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
 
     Types are lost: tuples and sets become lists, bytes ``{"bytes": base64}``, complex numbers
     ``{"complex": [re, im]}``, NaN and infinities text, dates ISO 8601 text, ints of more than 2048 bits
-    hexadecimal text, numpy's times ints, arrays nested lists, or ``{"array": {"dtype", "shape", "bytes",
-    "first"}}`` if they have more than 1,000 items. For a value, say ``to_jsonable(encode(value))``.
+    hexadecimal text, lone surrogates their escapes, numpy's times ints, arrays nested lists, or
+    ``{"array": {"dtype", "shape", "bytes", "first"}}`` if they have more than 1,000 items. For a value, say
+    ``to_jsonable(encode(value))``.
 
     Raises:
         CodecError: as ``decode``.
     """
     check(data, max_bytes=max_bytes)
-    return PeopleReader(data, max_bytes).root()
+    shown = PeopleReader(data, max_bytes).root()
+    return without_surrogates(shown) if b"\\ud" in data else shown

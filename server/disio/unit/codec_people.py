@@ -61,7 +61,7 @@ class PeopleReader(Reader):
     def scalar(self, dtype: str, raw: Any) -> Any:
         """As the Python value that is nearest."""
         if dtype in ("U", "S"):
-            return raw if dtype == "U" else _base64(raw)
+            return without_surrogates(raw) if dtype == "U" else _base64(raw)
         return _plain(dtype, raw)[0]
 
     def array(self, dtype: str, shape: Sequence[int], raw: memoryview) -> Any:
@@ -76,6 +76,18 @@ class PeopleReader(Reader):
         return items if shape else items[0]
 
 
+def without_surrogates(value: Any) -> Any:
+    """The same with lone surrogates, which cannot travel as UTF-8, written out as their escapes."""
+    if type(value) is str:
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if type(value) is list:
+        return [without_surrogates(item) for item in value]
+    if type(value) is dict:
+        named = {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+        return named if len(named) == len(value) else [without_surrogates(list(pair)) for pair in value.items()]
+    return value
+
+
 def _plain(dtype: str, raw: bytes | memoryview) -> list[Any]:
     size = item_size(dtype)
     kind = dtype[1]
@@ -83,7 +95,7 @@ def _plain(dtype: str, raw: bytes | memoryview) -> list[Any]:
         pieces = [bytes(raw[start : start + size]) for start in range(0, len(raw), size)]
         if kind == "S":
             return [_base64(piece.rstrip(b"\0")) for piece in pieces]
-        return [piece.decode("utf-32-le", "surrogatepass").rstrip("\0") for piece in pieces]
+        return [without_surrogates(piece.decode("utf-32-le", "surrogatepass").rstrip("\0")) for piece in pieces]
     items = unpack(dtype, raw)
     if kind == "f":
         return [_real(item) for item in items]

@@ -14,6 +14,8 @@ MAX_TRACEBACK: Final = 16_000
 
 def failure(kind: Kind, message: str, trace: str = "") -> bytes:
     """A failure as it travels: UTF-8 JSON with ``kind``, ``message`` (one line) and ``traceback``."""
+    # Lone surrogates cannot travel as UTF-8: the manager would refuse the whole report.
+    message, trace = (text.encode("utf-8", "backslashreplace").decode() for text in (message, trace))
     lines = message.strip().splitlines() or [kind]
     return json.dumps({"kind": kind, "message": lines[0][:MAX_MESSAGE], "traceback": _middle_cut(trace)}).encode()
 

@@ -240,6 +240,12 @@ class Dialer:
         raise error
 
 
+NOBODY: Final = (
+    "no manager answers at this address yet; see that it runs there, and that address and grid key are right"
+)
+"""What a dialling process logs, once, about an address where nobody has answered; it goes on trying."""
+
+
 def normal_address(address: str) -> str:
     """A manager's address as ZeroMQ wants it: ``tcp://HOST:PORT``; the scheme may be left out.
 

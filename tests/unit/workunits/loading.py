@@ -3,8 +3,16 @@
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 WORKUNITS = Path(__file__).parents[3] / "workunits"
+SMALL: dict[str, dict[str, Any]] = {
+    "pi_digits": {"digits": 64},
+    "mandelbrot": {"width": 24, "height": 16, "iterations": 50},
+    "percolation": {"rows": 6, "trials": 400},
+    "epidemic_sweep": {"beta": [0.3], "gamma": [0.1, 0.2]},
+}
+"""Parameters for each unit with which it takes next to no time."""
 
 
 def unit_module(name: str) -> ModuleType:

@@ -1,18 +1,9 @@
 """Every unit in ``workunits/`` keeps the contract, and runs as a whole by the same runner as in the browser."""
 
-from typing import Any
-
 import pytest
 
 from disio.client.local import read_unit, run_local
-from tests.unit.workunits.loading import WORKUNITS
-
-SMALL: dict[str, dict[str, Any]] = {
-    "pi_digits": {"digits": 64},
-    "mandelbrot": {"width": 24, "height": 16, "iterations": 50},
-    "percolation": {"rows": 6, "trials": 400},
-    "epidemic_sweep": {"beta": [0.3], "gamma": [0.1, 0.2]},
-}
+from tests.unit.workunits.loading import SMALL, WORKUNITS
 
 
 def test_all_are_tried() -> None:

@@ -45,7 +45,7 @@ FULL: tuple[Scene, ...] = (
     ("moved", (0.05, 0.3), 2),
     ("plotting", (0.1, 0.3, 1.0), 2),
 )
-QUICK: tuple[Scene, ...] = (("each", (0.1, 1.0), 1), ("concerted", (0.05,), 1))
+QUICK: tuple[Scene, ...] = (("each", (0.1,), 1), ("concerted", (0.05,), 1))
 
 
 def first_to(bad: float, error_rate: float) -> tuple[int, float]:

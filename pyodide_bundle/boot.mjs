@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { expand } from "./sparse.mjs";
 
 // Node would print the line of Pyodide's source as well, which is one line of a megabyte.
 process.on("uncaughtException", (error) => {
@@ -25,8 +26,8 @@ const begin = performance.now();
 const pyodide = await loadPyodide({
   indexURL: folder,
   env: { PYTHONHASHSEED: "0" },
-  // A Node Buffer may be a view into a shared pool, and Pyodide reads it as 32 bit words: it must start at 0.
-  ...(snapshot && { _loadSnapshot: new Uint8Array(snapshot) }),
+  // A Node Buffer may be a view into a shared pool: a copy starts at 0.
+  ...(snapshot && { _loadSnapshot: expand(new Uint8Array(snapshot)) }),
 });
 const boot = performance.now() - begin;
 

@@ -14,6 +14,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { pack } from "./sparse.mjs";
 
 // Node would print the line of Pyodide's source as well, which is one line of a megabyte.
 process.on("uncaughtException", (error) => {
@@ -21,7 +22,6 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const HEADER = 48; // bytes: magic, offset of the memory, length of the JSON, padding, build id
 const SMALLEST_CHUNK = 16;
 
 const [core, preload, out] = process.argv.slice(2).map((path) => resolve(path));
@@ -53,7 +53,7 @@ if (module.HEAPU8.length !== initial) {
   process.exit(1);
 }
 
-const snapshot = trimZeros(pyodide.makeMemorySnapshot());
+const snapshot = pack(pyodide.makeMemorySnapshot());
 writeFileSync(out, snapshot);
 console.log(JSON.stringify({ size: snapshot.length, memory: initial, scrubbed }));
 process.exit(0);
@@ -106,15 +106,4 @@ function scrubDeadStack() {
   const [low, high] = [module._emscripten_stack_get_end(), module._emscripten_stack_get_current() - 1024];
   module.HEAPU8.fill(0, low, high);
   return high - low;
-}
-
-/**
- * Leaves out the zeros at the end: fresh memory is zero there anyway.
- * @param {Uint8Array} bytes
- * @returns {Uint8Array}
- */
-function trimZeros(bytes) {
-  let end = bytes.length;
-  while (end > HEADER && bytes[end - 1] === 0) end -= 1;
-  return bytes.subarray(0, Math.min(bytes.length, Math.ceil(end / 65536) * 65536));
 }

@@ -113,7 +113,7 @@
     let reason = "this bundle has no snapshot";
     if (files.snapshot) {
       try {
-        pyodide = await load(files, new Uint8Array(files.snapshot));
+        pyodide = await load(files, expand(files.snapshot));
         enter();
         return "";
       } catch (error) {
@@ -123,6 +123,23 @@
     pyodide = await load(files, null);
     enter();
     return reason;
+  }
+
+  /**
+   * The snapshot as it is served has no pages of zeros (see pyodide_bundle/sparse.mjs); here they are again.
+   * @param {ArrayBuffer} packed
+   * @returns {Uint8Array<ArrayBuffer>}
+   */
+  function expand(packed) {
+    const [size, count] = new Uint32Array(packed, 0, 2);
+    const runs = new Uint32Array(packed, 8, 2 * count);
+    const whole = new Uint8Array(size);
+    let at = 8 + 8 * count;
+    for (let run = 0; run < runs.length; run += 2) {
+      whole.set(new Uint8Array(packed, at, runs[run + 1]), runs[run]);
+      at += runs[run + 1];
+    }
+    return whole;
   }
 
   /**

@@ -123,7 +123,9 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
 
 def source_digest(sources: Path) -> str:
     """A digest of everything that a bundle is made from, its recipe included."""
-    recipe = [sources / name for name in ("package.json", "core.sha256", "preload.py", "make_snapshot.mjs")]
+    recipe = [
+        sources / name for name in ("package.json", "core.sha256", "preload.py", "make_snapshot.mjs", "sparse.mjs")
+    ]
     recipe += [
         Path(__file__).with_name(f"{name}.py") for name in ("build", "compress", "pyodide", "snapshot", "stdlib")
     ]

@@ -77,11 +77,13 @@ class Spool:
             for pragma in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
         ]
         if tables and application != _APPLICATION_ID:
-            raise StoreError(f"{self._path} is an SQLite file, but no spool of Disio; choose another data directory")
+            raise StoreError(
+                f"{self._path} is an SQLite file, but no spool of Disio; choose another directory with --data"
+            )
         if version > _VERSION:
             raise StoreError(
                 f"{self._path} was written by a newer Disio (spool version {version}, this one reads {_VERSION}); "
-                "update Disio, or choose another data directory"
+                "update Disio, or choose another directory with --data"
             )
         await self._db.execute("PRAGMA journal_mode=WAL")
         await self._db.execute("PRAGMA synchronous=FULL")

@@ -28,6 +28,10 @@ class PeopleReader(Reader):
         """Both parts."""
         return {"complex": [self.read(part, depth) for part in node["v"]]}
 
+    def read_str(self, node: dict[str, Any], depth: int) -> Any:
+        """With its surrogates written out."""
+        return without_surrogates(super().read_str(node, depth))
+
     def read_bytes(self, node: dict[str, Any], _depth: int) -> Any:
         """In base64."""
         return _base64(self.take(node["n"]))

@@ -130,6 +130,14 @@ def test_units_that_cannot_run(source: str, params: dict[str, Any], message: str
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("body", ["while True: pass", "yield 1\n    while True: pass"])
+def test_split_that_never_ends(body: str) -> None:
+    """A split that gives nothing for too long is stopped, at its beginning or later."""
+    unit = load_unit(f"def run(x): ...\ndef split(params):\n    {body}\n", "unit.py")
+    with pytest.raises(UnitError, match=r"no payload for 0\.7 s.*yield payloads as it goes"):
+        run_local(unit, {}, processes=1, split_timeout=0.7)
+
+
 def test_parameters_that_cannot_travel() -> None:
     """Parameters outside the codec's types are refused with their place."""
     with pytest.raises(CodecError, match=r'value\["a"\]: object cannot travel'):

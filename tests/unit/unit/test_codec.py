@@ -416,6 +416,7 @@ def test_no_numpy_needed() -> None:
         (2**2048, hex(2**2048)),
         ({"\ud83d": ["é\udfff", "😀"]}, {"\\ud83d": ["é\\udfff", "😀"]}),
         ({"\ud83d": 1, "\\ud83d": 2}, [["\\ud83d", 2], ["\\ud83d", 1]]),
+        ("\ud83d\ude00", "\\ud83d\\ude00"),
         (np.array(["a\udc00"]), ["a\\udc00"]),
         (datetime(2024, 1, 1, tzinfo=UTC), "2024-01-01T00:00:00+00:00"),
         (np.array([["a", "bc"]]), [["a", "bc"]]),
@@ -437,7 +438,7 @@ def test_to_jsonable(value: Any, shown: Any) -> None:
     """People are shown plain JSON: lists, text, a summary of what is large."""
     plain = codec.to_jsonable(codec.encode(value))
     assert plain == shown
-    json.dumps(plain, allow_nan=False)
+    json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
 
 
 def test_foreign_types_are_not_called() -> None:

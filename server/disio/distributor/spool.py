@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -14,6 +12,7 @@ import aiosql
 import aiosqlite
 import msgspec
 
+from disio.claim import claimed
 from disio.distributor.outbox import Parcel
 from disio.errors import StoreError
 from disio.wire.grid import Results
@@ -61,8 +60,8 @@ class Spool:
             StoreError: the directory cannot be written, another distributor uses it, or its spool
                 is no SQLite file or of a newer version.
         """
-        path = directory / "spool.sqlite"
-        with _locked(directory):
+        path = directory / "spool.sqlite3"
+        with claimed(directory, "distributor"):
             try:
                 async with aiosqlite.connect(path, isolation_level=None) as connection:
                     spool = cls(path, connection, limit)
@@ -163,28 +162,6 @@ class Spool:
             except BaseException:
                 await self._db.rollback()
                 raise
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"the data directory {directory} cannot be used: {error.strerror}; choose another with --data"
-        ) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StoreError(
-            f"another distributor is using the data directory {directory}; stop it, or choose another with --data"
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _explain(path: Path, error: sqlite3.Error) -> StoreError:

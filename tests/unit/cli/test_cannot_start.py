@@ -85,7 +85,7 @@ def test_a_port_in_use_of_a_whole_grid(disio: Run, taken: int, tmp_path: Path, k
 
 
 @pytest.mark.usefixtures("_bundle")
-@pytest.mark.parametrize(("kind", "name"), [("manager", "manager.sqlite3"), ("distributor", "spool.sqlite")])
+@pytest.mark.parametrize(("kind", "name"), [("manager", "manager.sqlite3"), ("distributor", "spool.sqlite3")])
 @pytest.mark.parametrize("what", ["text", "another program's", "newer"])
 def test_a_database_that_is_none_of_ours(disio: Run, tmp_path: Path, kind: str, name: str, what: str) -> None:
     """A file that is no SQLite, another program's or a newer Disio's is named and left as it is."""

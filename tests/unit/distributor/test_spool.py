@@ -89,7 +89,7 @@ async def test_full_disk(tmp_path: Path) -> None:
 async def test_one_at_a_time(tmp_path: Path) -> None:
     """A second distributor on the same directory is refused, and let in when the first is gone."""
     async with Spool.opened(tmp_path, MIB):
-        with pytest.raises(StoreError, match="another distributor"):
+        with pytest.raises(StoreError, match="another process"):
             async with Spool.opened(tmp_path, MIB):
                 pass
     async with Spool.opened(tmp_path, MIB):
@@ -98,7 +98,7 @@ async def test_one_at_a_time(tmp_path: Path) -> None:
 
 async def test_no_sqlite(tmp_path: Path) -> None:
     """A file that is no SQLite file is left alone, with a clear error."""
-    (tmp_path / "spool.sqlite").write_bytes(b"dear diary" * 1000)
+    (tmp_path / "spool.sqlite3").write_bytes(b"dear diary" * 1000)
     with pytest.raises(StoreError, match="no SQLite file"):
         async with Spool.opened(tmp_path, MIB):
             pass
@@ -106,7 +106,7 @@ async def test_no_sqlite(tmp_path: Path) -> None:
 
 async def test_foreign_and_newer_files(tmp_path: Path) -> None:
     """A database of something else, or of a newer Disio, is left alone, with a clear error."""
-    with sqlite3.connect(tmp_path / "spool.sqlite") as database:
+    with sqlite3.connect(tmp_path / "spool.sqlite3") as database:
         database.execute("CREATE TABLE diary (entry)")
     with pytest.raises(StoreError, match="no spool of Disio"):
         async with Spool.opened(tmp_path, MIB):

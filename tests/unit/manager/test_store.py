@@ -67,7 +67,7 @@ async def test_database_of_another_program_is_refused(tmp_path: Path, statement:
 async def test_directory_is_for_one_manager_at_a_time(tmp_path: Path) -> None:
     """A second manager on the same directory is refused, even from another process."""
     async with Store(tmp_path):
-        with pytest.raises(StoreError, match="another manager is using"):
+        with pytest.raises(StoreError, match="another process is using"):
             await opened(tmp_path)
         script = (
             "import asyncio, sys, pathlib\nfrom disio.manager.store import Store\n"
@@ -77,7 +77,7 @@ async def test_directory_is_for_one_manager_at_a_time(tmp_path: Path) -> None:
             sys.executable, "-c", script, str(tmp_path), stderr=subprocess.PIPE
         )
         _, noise = await child.communicate()
-        assert b"another manager is using" in noise
+        assert b"another process is using" in noise
     assert await opened(tmp_path)
 
 

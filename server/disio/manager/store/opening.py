@@ -1,7 +1,5 @@
 """Opening a data directory: one manager at a time, our own file only, brought to the newest schema."""
 
-import fcntl
-import os
 import secrets
 import sqlite3
 import string
@@ -18,32 +16,8 @@ from disio.errors import StoreError
 DATABASE: Final = "manager.sqlite3"
 APPLICATION_ID: Final = 0x4469736F
 _SCHEMA: Final = Path(__file__).parent / "schema"
-_LOCK: Final = "manager.lock"
 
 queries: Any = aiosql.from_path(Path(__file__).parent / "queries.sql", "aiosqlite")
-
-
-def lock(data: Path) -> int:
-    """Take a data directory for this process, making it if it is not there. Closing the descriptor gives it back.
-
-    Raises:
-        StoreError: another manager has it, or it cannot be written.
-    """
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(
-            f"the data directory {data} cannot be used ({error.strerror}); give another one with --data"
-        ) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StoreError(
-            f"another manager is using {data}; stop it, or give this one its own directory with --data"
-        ) from None
-    return descriptor
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ import aiosqlite
 import msgspec
 import structlog
 
+from disio.claim import claimed
 from disio.manager.store.group import Group
-from disio.manager.store.opening import connections, lock, queries
+from disio.manager.store.opening import connections, queries
 
 LEASE_BLOCK: Final = 1_000_000
 """Lease ids are reserved in blocks, so that none is used twice though answered leases are deleted."""
@@ -50,7 +50,7 @@ class Store:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(os.close, lock(self.data))
+            stack.enter_context(claimed(self.data, "manager"))
             self._writer, self._reader = await stack.enter_async_context(connections(self.data))
             self.manager = await queries.get_meta(self._reader, key="manager")
             self._next_lease = self._lease_limit = await queries.get_meta(self._reader, key="leases")

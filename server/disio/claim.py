@@ -1,0 +1,44 @@
+"""A data directory belongs to one process at a time."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from disio.errors import StoreError
+
+_LOCK: Final = "lock"
+
+
+@contextlib.contextmanager
+def claimed(directory: Path, kind: str) -> Iterator[None]:
+    """Have a directory to ourselves, making it if it is not there. The kernel gives it back when the process ends.
+
+    Args:
+        directory: the data directory.
+        kind: what we are, for people: ``manager``, ``distributor``.
+
+    Raises:
+        StoreError: another process has it, or it cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"the data directory {directory} cannot be used ({error.strerror}); give another one with --data"
+        ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StoreError(
+            f"another process is using the data directory {directory}; stop it, or give this {kind} "
+            "its own directory with --data"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -5,6 +5,8 @@ import contextlib
 import time
 from typing import Final, TypeVar
 
+import structlog
+
 from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, StoreError, UnitError
 from disio.manager.intake import read_report
 from disio.manager.ledger import Ledger
@@ -19,6 +21,10 @@ MAX_WAIT_SECONDS: Final = 60.0
 MAX_PAGE: Final = 10_000
 MAX_NAME: Final = 200
 DURABLE_SECONDS: Final = 1.0
+TROUBLE_SECONDS: Final = 0.2
+"""How often it is looked whether a submission cannot be written."""
+
+_log = structlog.get_logger("disio.manager")
 
 V = TypeVar("V", grid.TaskView, grid.TaskList)
 
@@ -38,6 +44,9 @@ class Calls:
             return await self._answer(request)
         except DisioError as error:
             return grid.Failure(error.code, str(error))
+        except Exception:  # one caller's trouble is not the grid's
+            _log.exception("a call could not be answered", request=type(request).__name__)
+            return grid.Failure(DisioError.code, "the manager failed at this; its log says why (a bug in Disio)")
 
     async def _answer(self, request: grid.Request) -> grid.Response:
         response: grid.Response
@@ -98,9 +107,22 @@ class Calls:
         ledger.store.group.files.append((unit.sha256, unit.source.encode()))
         ledger.store.group.tasks.append(task.new_row())
         ledger.open(task)
-        await ledger.committed()
+        await self._stored(task)
         self.started.put_nowait(task)
         return ledger.tasks.view(task)
+
+    async def _stored(self, task: Task) -> None:
+        """Wait until a new task is durable; where that cannot be, it is withdrawn, so that nobody submits it twice."""
+        writing = asyncio.ensure_future(self._ledger.committed())
+        while not (await asyncio.wait((writing,), timeout=TROUBLE_SECONDS))[0]:
+            if self._ledger.store.trouble:
+                writing.cancel()
+                self._ledger.cancel(task)
+                raise StoreError(
+                    f"the manager cannot write its database: {self._ledger.store.trouble}; "
+                    "the task is withdrawn, submit it again when there is room"
+                )
+        writing.result()
 
     async def _results(self, request: grid.GetResults) -> grid.ResultPage:
         number = self._ledger.tasks.find(request.task).number
@@ -132,7 +154,10 @@ class Calls:
         if not task.state.ended:
             raise ConflictError(f"task {task.id} is still {task.state}; its answer comes when it is finished")
         if not task.has_reduce:
-            raise NotFoundError(f"task {task.id} has no answer, as its unit has no reduce; take its results instead")
+            raise NotFoundError(
+                f"task {task.id} ({task.state}) has no answer, as its unit has no reduce; "
+                f"take its results: `disio results {task.id}`"
+            )
         raise NotFoundError(f"task {task.id} has no answer: it is {task.state}. {task.error}".strip())
 
     async def _cancel(self, task_id: str) -> grid.TaskView:

@@ -84,14 +84,15 @@ async def warm_queue(ledger: Ledger, queue: TaskQueue) -> None:
 
 
 async def make_answer(ledger: Ledger, task: Task, limits: Limits) -> None:
-    """Run a task's ``reduce``; if that fails, the task ends with its results and the error."""
+    """Run a task's ``reduce``; if that fails, the task fails with the error, and keeps its results."""
     code = await code_of(ledger, task)
-    error, answer = "", None
     await ledger.committed()
     try:
         async with aclosing(ledger.store.all_results(task.number)) as results:
             answer = await reduce(code, limits, results)
     except UnitError as failure:
-        error = str(failure)
+        if task.state is TaskState.REDUCING:
+            ledger.fail(task, str(failure))
+        return
     if task.state is TaskState.REDUCING:
-        ledger.finish(task, error, answer)
+        ledger.finish(task, answer)

@@ -142,11 +142,12 @@ class Intake:
         ledger, lease, number = self._ledger, item.lease, task.number
         volunteer, index = found.batch.volunteer, found.payload
         outcome, data = stored
+        ms = min(item.ms, task.timeout * 1000)  # its own word: no payload may take longer
         book, group, queue = ledger.book, ledger.store.group, task.queue
-        group.results.append((lease, number, index, volunteer, outcome, data, item.ms, item.log or None, clock))
+        group.results.append((lease, number, index, volunteer, outcome, data, ms, item.log or None, clock))
         group.closed.append((lease,))
         task.executions += 1
-        task.computing_ms += item.ms
+        task.computing_ms += ms
         again = book.reissued(number, index)
         late = not book.answered(lease)
         if late:

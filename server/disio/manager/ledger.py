@@ -183,13 +183,13 @@ class Ledger:
         else:
             self.finish(task)
 
-    def finish(self, task: Task, error: str = "", answer: bytes | None = None) -> None:
-        """A task has come to its end, with its answer if it has one, or with what went wrong in ``reduce``."""
+    def finish(self, task: Task, answer: bytes | None = None) -> None:
+        """A task has come to its end, with its answer if it has one."""
         if answer is not None:
             task.has_answer = True
             self.store.group.answers.append((task.number, answer))
         state = TaskState.FINISHED_WITH_FAILURES if task.failed else TaskState.FINISHED
-        self._end_task(task, state, error)
+        self._end_task(task, state, "")
 
     def fail(self, task: Task, error: str) -> None:
         """A task cannot go on."""

@@ -219,7 +219,7 @@ class Tasks:
             NotFoundError: this manager has none of this id.
         """
         task = self.get(task_id)
-        if task is None:
+        if task is None or task.id != task_id:  # no other way to write it: not mgr-01 for mgr-1
             raise NotFoundError(f"there is no task {task_id}; `disio status` lists the tasks")
         return task
 

@@ -18,7 +18,7 @@ class TaskState(StrEnum):
     FINISHED_WITH_FAILURES = "finished-with-failures"
     """Every payload is settled, and some were set aside."""
     FAILED = "failed"
-    """The task cannot go on: its ``split`` failed."""
+    """The task cannot go on: its ``split`` or its ``reduce`` failed. What was accepted until then is kept."""
     CANCELLED = "cancelled"
     """The researcher has given it up."""
 
@@ -38,7 +38,9 @@ _MOVES: Final[dict[TaskState, frozenset[TaskState]]] = {
             TaskState.CANCELLED,
         }
     ),
-    TaskState.REDUCING: frozenset({TaskState.FINISHED, TaskState.FINISHED_WITH_FAILURES, TaskState.CANCELLED}),
+    TaskState.REDUCING: frozenset(
+        {TaskState.FINISHED, TaskState.FINISHED_WITH_FAILURES, TaskState.FAILED, TaskState.CANCELLED}
+    ),
     TaskState.FINISHED: frozenset(),
     TaskState.FINISHED_WITH_FAILURES: frozenset(),
     TaskState.FAILED: frozenset(),

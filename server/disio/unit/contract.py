@@ -18,6 +18,7 @@ from disio.errors import UnitError
 
 MAX_SOURCE_BYTES: Final = 1024 * 1024
 """Limit of a unit's source text; data belongs into payloads and parameters."""
+MAX_PAYLOADS: Final = 2**53
 DEFAULT_TIMEOUT: Final = 60.0
 """Seconds of computing that one payload may take when the unit does not say."""
 MAX_TIMEOUT: Final = 86_400.0
@@ -259,7 +260,10 @@ def default_split(params: Any) -> Sequence[Any]:
                 raise UnitError(f"the parameter {name} is {str(value)[:40]!r}; it must be a whole number")
         if bounds["step"] == 0:
             raise UnitError("the parameter step is 0; it must not be")
-        return range(bounds["start"], bounds["stop"], bounds["step"])
+        payloads = range(bounds["start"], bounds["stop"], bounds["step"])
+        if payloads and (payloads[-1] - payloads[0]) // bounds["step"] >= MAX_PAYLOADS:
+            raise UnitError(f"start, stop and step give more than {MAX_PAYLOADS:,} payloads")
+        return payloads
     raise UnitError(
         "the unit has no split(params), and the parameters name no payloads: "
         "give payloads (a list), or stop (a number, with start and step if wanted), or write split"

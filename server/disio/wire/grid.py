@@ -5,15 +5,21 @@ msgpack by msgspec. Items of leases and results are the structs of ``wire.volunt
 distributor passes them on without touching each one. ``docs/protocol.md`` tells the order of things.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from disio.errors import ProtocolError
 from disio.wire.volunteer import Agent, LeaseItem, ResultItem
 
 GRID_VERSION: Final = 1
+
+After = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+"""An index to go on after; -1: from the start."""
+Limit = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Since = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+"""A version that the caller knows; -1: none."""
 
 
 class Message(Struct, tag_field="type"):
@@ -186,7 +192,7 @@ class ListTasks(Message, tag="list_tasks", kw_only=True):
     With ``wait`` > 0 the answer comes when the version passes ``since``, or after ``wait`` seconds.
     """
 
-    since: int = -1
+    since: Since = -1
     wait: float = 0.0
 
 
@@ -194,7 +200,7 @@ class GetTask(Message, tag="get_task", kw_only=True):
     """One task; ``since`` and ``wait`` as for :class:`ListTasks`. Answered by :class:`TaskView`."""
 
     task: str
-    since: int = -1
+    since: Since = -1
     wait: float = 0.0
 
 
@@ -202,16 +208,16 @@ class GetResults(Message, tag="get_results", kw_only=True):
     """Accepted results in order of index, after index ``after`` (-1: from the start)."""
 
     task: str
-    after: int = -1
-    limit: int = 1000
+    after: After = -1
+    limit: Limit = 1000
 
 
 class GetFailures(Message, tag="get_failures", kw_only=True):
     """Payloads set aside, with their last failures, after index ``after``."""
 
     task: str
-    after: int = -1
-    limit: int = 100
+    after: After = -1
+    limit: Limit = 100
 
 
 class GetAnswer(Message, tag="get_answer"):

@@ -21,6 +21,7 @@ PACKAGES = '# /// script\n# dependencies = ["numpy"]\n# ///\n' + DOUBLE
         ("x = 1\n", {"stop": 1}, "no function run"),
         (DOUBLE, {}, "name no payloads"),
         (DOUBLE, {"stop": "many"}, "must be a whole number"),
+        (DOUBLE, {"stop": 10**30}, "more than 9,007,199,254,740,992 payloads"),
         (PACKAGES, {"stop": 1}, "packages are not supported yet by this grid: numpy"),
     ],
 )
@@ -102,12 +103,13 @@ async def test_ten_million_payloads_fill_the_hot_window_only(tmp_path: Path) -> 
 
 
 async def test_reduce_that_raises_leaves_the_results(tmp_path: Path) -> None:
-    """The task is finished, says what went wrong in reduce, and its results can be taken."""
+    """The task has failed, says what went wrong in reduce, and its results can be taken."""
     source = DOUBLE + "def reduce(results, params):\n    return list(results)[99]\n"
     async with linked(tmp_path, "v1") as one:
         task = await one.submit(source, {"stop": 3})
         async with one.working(["v1"], lambda x: x * 2):
-            view = await one.ended(task.task)
+            view = await one.ended(task.task, "failed")
+        assert view.state == "failed"
         assert "IndexError" in view.error
         assert 'File "unit.py", line 5' in view.error
         assert not view.has_answer
@@ -193,3 +195,16 @@ async def test_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
                 pass
         async with manager(tmp_path / "two") as other, ScriptedDistributor(other) as one:
             await one.hello()
+
+
+async def test_no_call_ends_the_manager(tmp_path: Path) -> None:
+    """Numbers that no database can hold are not understood, ids are matched to the letter, and the manager goes on."""
+    async with linked(tmp_path) as one:
+        task = await one.submit(DOUBLE, {"stop": 3})
+        for after in (2**63, 2**64 - 1, -(2**63)):
+            await one.send(grid.Call(1, grid.GetResults(task=task.task, after=after)))
+            await one.send(grid.Call(2, grid.GetFailures(task=task.task, after=after)))
+        number = task.task.partition("-")[2]
+        other = task.task.replace(f"-{number}", f"-0{number}")
+        assert (await one.call(grid.GetTask(task=other), grid.Failure)).code == "not_found"
+        assert (await one.call(grid.GetTask(task=task.task), grid.TaskView)).task == task.task

@@ -42,3 +42,19 @@ async def test_manager_with_a_full_disk_acknowledges_nothing_and_loses_nothing(t
         await one.until(lambda: len(one.held.get("v2", ())) == 5)
         assert one.rejected == {}
         assert len(await one.results(task.task)) == 30
+
+
+async def test_task_that_cannot_be_stored_is_withdrawn(tmp_path: Path) -> None:
+    """Who is told that a submission failed may submit again: the first one is never computed."""
+    async with started(tmp_path) as process, ScriptedDistributor(process.address) as one:
+        await one.hello()
+        pid = process.process.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (max(path.stat().st_size for path in tmp_path.iterdir()), hard))
+        source = UNIT + "#" * 500_000
+        failure = await one.call(grid.SubmitTask(source=source, filename="unit.py", params=b'{"stop":1}'), grid.Failure)
+        assert failure.code == "store"
+        assert "withdrawn" in failure.message
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        (task,) = (await one.call(grid.ListTasks(), grid.TaskList)).tasks
+        assert task.state == "cancelled"

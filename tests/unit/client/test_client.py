@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import inspect
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -134,3 +136,9 @@ async def test_no_dashboard_at_the_address() -> None:
     async with AsyncClient("http://127.0.0.1:9/") as client:
         with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:9;.*disio up"):
             await client.tasks()
+
+
+async def test_the_package_names_its_clients() -> None:
+    """``from disio import Client`` works, and nothing of it is loaded before it is asked for."""
+    code = "import sys, disio; assert 'disio.client' not in sys.modules; from disio import AsyncClient, Client"
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=True, timeout=60)

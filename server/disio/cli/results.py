@@ -14,6 +14,7 @@ from disio.cli.tasks import TaskArgument
 from disio.client import Client
 from disio.errors import UsageError
 from disio.unit import codec
+from disio.wire.api import MAX_INTEGER
 
 
 def results(
@@ -24,8 +25,10 @@ def results(
     ] = "ndjson",
     failures: Annotated[bool, typer.Option("--failures", help="Payloads that failed, with tracebacks.")] = False,
     answer: Annotated[bool, typer.Option("--answer", help="What the unit's reduce returned.")] = False,
-    after: Annotated[int, typer.Option(help="Only what comes after this index.", min=-1)] = -1,
-    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1, show_default="all")] = None,
+    after: Annotated[int, typer.Option(help="Only what comes after this index.", min=-1, max=MAX_INTEGER)] = -1,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many.", min=1, max=MAX_INTEGER, show_default="all")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.", show_default="standard output")
     ] = None,

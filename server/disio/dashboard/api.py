@@ -36,18 +36,16 @@ class Changes(Struct, kw_only=True):
     """Query of answers that can be waited for."""
 
     since: Annotated[
-        int | None, Meta(description="A version seen before: the answer waits until there is a newer one.")
+        api.Version | None, Meta(description="A version seen before: the answer waits until there is a newer one.")
     ] = None
-    wait: Annotated[
-        float, Meta(ge=0, le=api.MAX_WAIT_SECONDS, description="For how many seconds it waits at most.")
-    ] = 0.0
+    wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits at most.")] = 0.0
 
 
 class Page(Struct, kw_only=True):
     """Query of long lists, which come in order of index."""
 
-    after: Annotated[int, Meta(ge=-1, description="Only what comes after this index.")] = -1
-    limit: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="At most so many; all if left out.")] = None
+    after: Annotated[api.Index, Meta(description="Only what comes after this index.")] = -1
+    limit: Annotated[api.Count | None, Meta(description="At most so many; all if left out.")] = None
 
 
 class ResultsQuery(Page, kw_only=True):

@@ -10,7 +10,7 @@ from quart_schema import hide
 
 from disio import figures
 from disio.dashboard import asking
-from disio.dashboard.api import as_picture, links
+from disio.dashboard.api import Page, as_picture, links, query
 from disio.dashboard.examples import find_examples
 from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, UnreachableError, UsageError
 from disio.unit import codec
@@ -100,7 +100,7 @@ async def task_page(task: str) -> str:
 @hide
 async def results_part(task: str) -> str:
     """A page of a task's results, as a part of the task's page."""
-    after = _index("after")
+    after = query(Page).after
     lines = [line async for line in asking.results(links(), task, after=after, limit=PAGE_SIZE + 1)]
     return await render_template(
         "part_results.html", task=task, after=after, lines=lines[:PAGE_SIZE], more=len(lines) > PAGE_SIZE
@@ -235,10 +235,3 @@ def _pretty(data: bytes) -> str:
     except CodecError as error:
         return f"(unreadable: {error})"
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _index(name: str) -> int:
-    try:
-        return int(request.args.get(name, "-1"))
-    except ValueError:
-        raise UsageError(f"{name} must be a number") from None

@@ -16,6 +16,8 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """No request to the dashboard is larger."""
 MAX_WAIT_SECONDS: Final = 60.0
 """The longest that ``wait`` may hold an answer back."""
+MAX_INTEGER: Final = 2**63 - 1
+"""No index, version or count is larger: managers keep them in 64 bits."""
 CODEC_TYPE: Final = "application/x-disio-codec"
 """Content type of a bare encoded value."""
 NDJSON_TYPE: Final = "application/x-ndjson"
@@ -23,6 +25,13 @@ NDJSON_TYPE: Final = "application/x-ndjson"
 ENDED: Final = frozenset({"finished", "finished-with-failures", "failed", "cancelled"})
 """States of a task in which nothing will change any more."""
 
+Version = Annotated[int, Meta(ge=-1, le=MAX_INTEGER)]
+"""What ``since`` may be: -1 before the first one."""
+Index = Annotated[int, Meta(ge=-1, le=MAX_INTEGER)]
+"""What ``after`` may be: -1 before the first one."""
+Count = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+"""What ``limit`` may be."""
+WaitSeconds = Annotated[float, Meta(ge=0, le=MAX_WAIT_SECONDS)]
 SourceText = Annotated[str, Meta(min_length=1)]
 
 

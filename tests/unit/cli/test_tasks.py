@@ -174,6 +174,15 @@ async def test_what_cannot_be_done_is_one_line(desk: Desk, arguments: tuple[str,
     assert says in told.stderr
 
 
+@pytest.mark.parametrize("option", ["--after", "--limit"])
+async def test_a_number_that_fits_nowhere(desk: Desk, option: str) -> None:
+    """An index or a count outside 64 bits is wrong use, and the option is named."""
+    told = await desk("results", "zzzzzz-1", option, 2**63)
+    assert told.returncode == 2
+    assert told.stderr.startswith("disio: ")
+    assert option in told.stderr
+
+
 async def test_a_file_that_cannot_be_written(desk: Desk) -> None:
     """Results that cannot be written are told with the file's name."""
     task = (await desk.computed(1))["id"]

@@ -191,6 +191,31 @@ async def test_requests_that_cannot_be_answered(
     assert told.json()["message"]
 
 
+@pytest.mark.parametrize("wrong", [2**63, 10**30, -(2**63) - 1, "9" * 5000, "1e400", "nan"])
+async def test_integers_that_fit_nowhere(http: httpx.AsyncClient, wrong: object) -> None:
+    """A number outside 64 bits is refused with 400 and one line that names it, by API and pages alike."""
+    task = (await submit(http, params={"count": 1}))["id"]
+    asked = [(f"/api/tasks/{task}/{what}", name) for what in ("results", "failures") for name in ("after", "limit")]
+    asked += [(path, name) for path in ("/api/tasks", f"/api/tasks/{task}") for name in ("since", "wait")]
+    for path, name in asked:
+        told = await http.get(path, params={name: str(wrong)})
+        assert (told.status_code, told.json()["error"]) == (400, "usage"), (path, name, told.text)
+        assert f"$.{name}" in told.json()["message"]
+        assert "\n" not in told.json()["message"]
+    told = await http.get(f"/tasks/{task}/results", params={"after": str(wrong)})
+    assert told.status_code == 400
+    assert "$.after" in told.text
+    assert (await http.get("/api/tasks")).status_code == 200
+
+
+async def test_the_largest_integers_that_fit(http: httpx.AsyncClient) -> None:
+    """The largest index and count of 64 bits are ordinary: nothing comes after them."""
+    task = (await submit(http, params={"count": 1}))["id"]
+    for what in ("results", "failures"):
+        told = await http.get(f"/api/tasks/{task}/{what}", params={"after": 2**63 - 1, "limit": 2**63 - 1})
+        assert (told.status_code, told.text) == (200, "")
+
+
 async def test_an_unknown_task_of_a_known_manager(http: httpx.AsyncClient, grid: Grid) -> None:
     """A number that the manager has never given is not found, whatever is asked of it."""
     task = f"{grid.managers[0].ready['id']}-999"

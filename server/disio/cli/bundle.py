@@ -48,7 +48,13 @@ def build(
     ) as progress:
         bar = progress.add_task("looking", total=None)
 
+        told = ""
+
         def report(text: str, done: int, total: int) -> None:
+            nonlocal told
+            if progress.disable and text != told:  # no bar here: a line for each stage, as some take a minute
+                console.print(f"bundle    {text} ...", highlight=False)
+                told = text
             progress.update(bar, description=text, completed=done, total=total if done else None)
 
         bundle, built = build_bundle(force=force, quick=quick, report=report)

@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -46,10 +47,11 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
         on_ready: called once, when volunteers may connect, with ``ready``, ``id`` and ``url``.
 
     Raises:
-        UsageError: the address cannot be listened on, or a manager's address is none.
+        UsageError: the address cannot be listened on, the public one is no origin, or a manager's is none.
         BundleError: the bundle is missing or altered.
         StoreError: the data directory cannot be used.
     """
+    _check_url(config.url)
     bundle = await asyncio.to_thread(load, config.bundle)
     own_scripts = await asyncio.to_thread(scripts, asset("worker"))
     listener = _listen(config.host, config.port)
@@ -197,3 +199,12 @@ def _watch(metrics: Metrics, hub: Hub, spool: Spool) -> None:
     )
     metrics.watch("spool_frames", "Frames of results in the spool.", lambda: spool.parcels)
     metrics.watch("spool_bytes", "Bytes in the spool.", lambda: spool.size)
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    bare = parts.path in ("", "/") and not parts.query and not parts.fragment and not parts.username
+    if url and not (parts.scheme in ("http", "https") and parts.hostname and bare):
+        raise UsageError(
+            f"{url!r} is no address that browsers could reach; write --url https://HOST[:PORT], without a path"
+        )

@@ -260,7 +260,7 @@ async def test_port_in_use(distributor: Distributor, tmp_path: Path) -> None:
 
 async def test_data_in_use(distributor: Distributor) -> None:
     """A second distributor with the same data directory is refused."""
-    with pytest.raises(StoreError, match="another distributor"):
+    with pytest.raises(StoreError, match="another process"):
         await start(DistributorConfig(data=distributor.config.data, port=0, discover=False))
 
 
@@ -268,6 +268,9 @@ async def test_bad_addresses(tmp_path: Path) -> None:
     """An address that is none is named, the manager's as well as its own."""
     with pytest.raises(UsageError, match="no manager address"):
         await start(DistributorConfig(data=tmp_path, port=0, managers=("nonsense",), discover=False))
+    for url in ("foo", "ftp://a.example", "https://a.example/path", "https://", "https://a.example?x=1"):
+        with pytest.raises(UsageError, match="no address that browsers could reach"):
+            await start(DistributorConfig(data=tmp_path, port=0, url=url, discover=False))
     with pytest.raises(UsageError, match="cannot listen"):
         await start(DistributorConfig(data=tmp_path, port=0, host="203.0.113.7", discover=False))
 

@@ -1,0 +1,97 @@
+"""Warnings about units, seen from their source."""
+
+from pathlib import Path
+
+import pytest
+
+from disio.unit.contract import load_unit
+from disio.unit.lint import HUGE_CHARACTERS, HUGE_ITEMS, lint
+from tests.unit.workunits.loading import WORKUNITS
+
+CASES = [
+    ("import time", "time.sleep(1)", "blocking"),
+    ("from time import sleep as nap", "nap(1)", "blocking"),
+    ("", "input()", "blocking"),
+    ("import threading", "threading.Thread(target=print).start()", "threads"),
+    ("from concurrent.futures import ThreadPoolExecutor", "ThreadPoolExecutor()", "threads"),
+    ("import subprocess", "subprocess.run(['ls'])", "processes"),
+    ("from multiprocessing import Pool", "Pool()", "processes"),
+    ("import os", "os.fork()", "processes"),
+    ("import socket", "socket.create_connection(('x', 1))", "network"),
+    ("import urllib.request", "urllib.request.urlopen('http://x')", "network"),
+    ("import requests as r", "r.get('http://x')", "network"),
+    ("", "open('table.csv').read()", "files"),
+    ("import random", "random.Random()", "chance"),
+    ("import numpy as np", "np.random.default_rng()", "chance"),
+    ("import numpy as np", "np.random.rand(3)", "chance"),
+    ("import uuid", "uuid.uuid4()", "chance"),
+    ("import time", "time.time()", "time"),
+    ("from datetime import datetime", "datetime.now()", "time"),
+    ("", "list({1, 2})", "order"),
+    ("", "[x for x in set('ab')]", "order"),
+    ("", "hash('a')", "order"),
+    ("", "'x' * 2, '" + "y" * (HUGE_CHARACTERS + 1) + "'", "globals"),
+    ("", "[" + "1," * (HUGE_ITEMS + 1) + "]", "globals"),
+]
+
+
+def kinds(source: str) -> list[str]:
+    """The kinds of warnings about a unit."""
+    return [warning.kind for warning in lint(load_unit(source, "unit.py"))]
+
+
+@pytest.mark.parametrize(("imports", "code", "kind"), CASES)
+def test_each_kind_is_found(imports: str, code: str, kind: str) -> None:
+    """What browsers cannot do, or do differently each time, gives one warning with its kind, line and reason."""
+    [warning] = lint(load_unit(f"{imports}\ndef run(payload):\n    return {code}\n", "unit.py"))
+    assert (warning.kind, warning.line) == (kind, 3)
+    assert len(warning.why) > 20
+    assert str(warning).startswith("line 3: ")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "random.Random(payload).random()",
+        "random.random()",  # the runner seeds the module's own generator for each payload
+        "sorted({3, 1})",
+        "{1, 2} & {2}",
+        "open(path)",
+        "open('out.txt', 'w')",
+        "payload.sleep(1)",
+        "self_made.time()",
+        "np.random.default_rng(payload)",
+    ],
+)
+def test_what_is_fine_gives_no_warning(code: str) -> None:
+    """Seeded random numbers, sorted sets, files that a unit writes, and methods of other objects are left alone."""
+    source = (
+        f"import random\nimport numpy as np\ndef run(payload):\n    path = self_made = payload\n    return {code}\n"
+    )
+    assert kinds(source) == []
+
+
+def test_only_what_volunteers_reach_counts() -> None:
+    """Helpers that run calls are looked at; functions nobody calls, and the part for the author alone, are not."""
+    source = """import time
+def helper():
+    time.sleep(1)
+def unused():
+    time.sleep(1)
+def run(payload):
+    return helper()
+if __name__ == "__main__":
+    time.sleep(1)
+"""
+    assert [warning.line for warning in lint(load_unit(source, "unit.py"))] == [3]
+
+
+def test_what_a_module_does_when_imported_counts() -> None:
+    """Code at a module's top level is run by every worker."""
+    assert kinds("import time\nTABLE = time.time()\ndef run(payload):\n    return payload\n") == ["time"]
+
+
+@pytest.mark.parametrize("path", sorted(WORKUNITS.glob("*.py")), ids=lambda path: path.stem)
+def test_the_examples_are_clean(path: Path) -> None:
+    """The units that we give as examples have no warnings."""
+    assert kinds(path.read_text()) == []

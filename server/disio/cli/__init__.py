@@ -21,6 +21,7 @@ _COMMANDS = {
     "submit": ("disio.cli.submit:submit", "Submit a work unit with parameters."),
     "status": ("disio.cli.tasks:status", "Show all tasks, or one."),
     "results": ("disio.cli.results:results", "Write a task's results, failures or answer."),
+    "explain": ("disio.cli.explain:explain", "Sum up why payloads of a task failed."),
     "cancel": ("disio.cli.tasks:cancel", "Cancel a task."),
     "run": ("disio.cli.run:run", "Run a work unit on this machine, without a grid."),
     "volunteer": ("disio.cli.volunteer:volunteer", "Open headless browsers that compute for a site."),

@@ -101,6 +101,19 @@ async def test_waiting_ends_with_the_tasks_own_success(desk: Desk) -> None:
     assert "--failures" in bad.stderr
 
 
+async def test_failures_are_explained_by_kind(desk: Desk) -> None:
+    """``explain`` names what failed, where in the unit, which payloads, and what helps; as JSON too."""
+    task = (await desk.computed(5))["id"]
+    told = await desk("explain", task)
+    assert told.returncode == 0, told.stderr
+    for part in ("1 payload failed, in one way", "ValueError: no three", "squares.py:6 in run", "(3)", "What helps:"):
+        assert part in told.stdout
+    [kind] = json.loads((await desk("explain", task, "--json")).stdout)["kinds"]
+    assert (kind["kind"], kind["payloads"], kind["indexes"]) == ("exception", 1, [3])
+    fine = (await desk.computed(2))["id"]
+    assert "No payload was set aside." in (await desk("explain", fine)).stdout
+
+
 async def test_a_failed_task_tells_why(desk: Desk) -> None:
     """A split that raises ends the wait with status 1 and the researcher's own lines."""
     told = await desk("submit", desk.unit, "--wait")

@@ -1,0 +1,64 @@
+"""``disio explain``."""
+
+from rich.padding import Padding
+from rich.text import Text
+
+from disio.cli import output
+from disio.cli.commands import JsonOption, UrlOption
+from disio.cli.tasks import TaskArgument
+from disio.client import Client, Task
+from disio.client.explaining import EXAMPLES, FailureKind
+from disio.client.explaining import explain as kinds_of
+from disio.wire.api import encode
+
+
+def explain(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Sum up why payloads of a task failed: by kind, with the place in the unit and what helps.
+
+    Examples:
+      disio explain m4n8gr-1
+      disio explain m4n8gr-1 --json
+    """
+    with Client(url) as client:
+        seen = client.task(task)
+        kinds = kinds_of(client.failures(task))
+    if as_json:
+        told = {"task": seen.id, "state": seen.state, "error": seen.error, "failed": seen.failed}
+        output.out.out(encode({**told, "kinds": [_as_table(kind) for kind in kinds]}).decode(), highlight=False)
+        return
+    _tell_task(seen, len(kinds))
+    for number, kind in enumerate(kinds, 1):
+        _tell(number, kind)
+
+
+def _as_table(kind: FailureKind) -> dict[str, object]:
+    names = ("kind", "message", "place", "payloads", "indexes", "volunteers", "traceback", "log", "advice")
+    return {name: getattr(kind, name) for name in names}
+
+
+def _tell_task(task: Task, kinds: int) -> None:
+    output.out.print(f"[bold]{task.id}[/] {output.state(task)}: {output.payloads(task)} payloads accepted")
+    if task.error:
+        output.out.print(f"\n{task.error}", markup=False)
+    if not kinds:
+        output.out.print("No payload was set aside." if not task.error else "No payload was set aside besides.")
+    else:
+        ways = "in one way" if kinds == 1 else f"in {kinds:,} ways"
+        output.out.print(f"{task.failed:,} payload{'' if task.failed == 1 else 's'} failed, {ways}:")
+
+
+def _tell(number: int, kind: FailureKind) -> None:
+    head = Text.assemble(f"\n{number}. ", (kind.message, "bold"))
+    if kind.place:
+        head.append(f"  {kind.place}", "cyan")
+    named = ", ".join(f"{index:,}" for index in kind.indexes)
+    more = "" if kind.payloads <= EXAMPLES else ", ..."
+    told = f"{kind.kind}: {kind.payloads:,} payload{'' if kind.payloads == 1 else 's'} ({named}{more})"
+    output.out.print(head)
+    output.out.print(Padding(f"{told}, in {kind.volunteers:,} volunteer{'' if kind.volunteers == 1 else 's'}", (0, 3)))
+    for title, text in (("", kind.traceback), ("printed before:", kind.log)):
+        if text:
+            shown = f"{title}\n{text}".strip() if title else text.rstrip()
+            output.out.print(Padding(Text(shown, "dim"), (0, 3)))
+    if kind.advice:
+        output.out.print(Padding(Text(f"What helps: {kind.advice}."), (0, 3)))

@@ -125,9 +125,10 @@ class Bridge {
   }
 
   #report() {
-    const { ended: message, task, computed: payloads, failed, acknowledged } = this.#volunteer;
+    const { ended: message, task, computed: payloads, failed, acknowledged, memory } = this.#volunteer;
+    const counts = { payloads, failed, acknowledged, memory };
     /** @type {import("./channels.js").Status} */
-    const status = { type: "status", state: this.#state(), message, task, payloads, failed, acknowledged, timings: this.#timings };
+    const status = { type: "status", state: this.#state(), message, task, ...counts, timings: this.#timings };
     this.#port.postMessage(status);
   }
 }

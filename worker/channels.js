@@ -36,7 +36,7 @@ export const WORKER_SOURCE = "worker.js";
  * @typedef {{type: "start", workers: number}} Start first message, with the port, from the page
  * @typedef {{type: "pause"} | {type: "resume"}} Wish to stop, the page removes the frame
  * @typedef {{type: "status", state: State, message: string, task: string, payloads: number, failed: number,
- *   acknowledged: number, timings: Timings}} Status
+ *   acknowledged: number, memory: number, timings: Timings}} Status `memory`: the most bytes that an interpreter has had
  * @typedef {Start | Wish} ToBridge
  */
 
@@ -57,7 +57,7 @@ export const WORKER_SOURCE = "worker.js";
 /**
  * @typedef {{type: "ready", ms: number}} CellReady an interpreter is ready; it took so long
  * @typedef {{type: "results", task: string, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
- *   ms: number}} CellResults `ms`: computing time of all of them together
+ *   ms: number, memory: number}} CellResults `ms`: computing time of all of them together; `memory`: bytes of their interpreter
  * @typedef {{type: "returned", task: string, leases: number[]}} CellReturned not computed, because of a pause
  * @typedef {{type: "failed", message: string}} CellFailed no interpreter can be started here
  * @typedef {{type: "log", message: string}} CellLog
@@ -81,8 +81,8 @@ export const WORKER_SOURCE = "worker.js";
  * @typedef {{type: "ready", idle: number, plain: string}} WorkerReady `idle`: milliseconds that it waited for files;
  *   `plain`: why the snapshot was not used, or nothing
  * @typedef {{type: "opened"}} Opened the unit's module has been run (or has failed: then every payload will say so)
- * @typedef {{type: "results", items: string, data: Uint8Array<ArrayBuffer>, ms: number}} StepResults `items` is JSON:
- *   [[outcome, size, ms, log?], ...] in the order of the payloads
+ * @typedef {{type: "results", items: string, data: Uint8Array<ArrayBuffer>, ms: number, memory: number}} StepResults
+ *   `items` is JSON: [[outcome, size, ms, log?], ...] in the order of the payloads; `memory`: bytes that the interpreter has
  * @typedef {{type: "held", slices: number}} Held so many slices were forgotten, the last ones
  * @typedef {{type: "fatal", message: string}} Fatal this interpreter cannot go on
  * @typedef {WorkerReady | Opened | StepResults | Held | Fatal} FromWorker

@@ -22,7 +22,7 @@ const ASLEEP_MS = 5000;
  * @typedef {object} Owner
  * @property {(ms: number, plain: string) => void} onReady it took so long; why the snapshot was not used, or nothing
  * @property {(interpreter: Interpreter, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
- *   ms: number) => void} onResults
+ *   ms: number, memory: number) => void} onResults
  * @property {(interpreter: Interpreter, entries: Entry[]) => void} onReturned payloads that it did not begin
  * @property {(interpreter: Interpreter, reason: string) => void} onCrash it has been ended
  */
@@ -216,13 +216,13 @@ export class Interpreter {
    * @param {import("./channels.js").StepResults} message
    * @param {number} now
    */
-  #results({ items, data, ms }, now) {
+  #results({ items, data, ms, memory }, now) {
     const slice = this.slices[0] ?? [];
     const results = joinResults(items, data, slice, this.unit?.maxResultBytes ?? 0);
     if (results.length === slice.length) this.slices.shift();
     else this.slices[0] = slice.slice(results.length);
     this.#progress(now);
-    this.#owner.onResults(this, results, data, ms);
+    this.#owner.onResults(this, results, data, ms, Number(memory) || 0);
   }
 
   /**

@@ -34,7 +34,7 @@
 
   /** @type {import("./channels.js").Status} */
   const fresh = {
-    type: "status", state: "loading", message: "", task: "", payloads: 0, failed: 0, acknowledged: 0,
+    type: "status", state: "loading", message: "", task: "", payloads: 0, failed: 0, acknowledged: 0, memory: 0,
     timings: { bundle: 0, ready: 0, acknowledged: 0, workers: [] },
   };
   /** @type {Omit<typeof fresh, "state"> & {state: string}} */

@@ -134,12 +134,13 @@ export class Pool {
    * @param {import("./messages.js").ResultItem[]} items
    * @param {Uint8Array<ArrayBuffer>} data
    * @param {number} ms
+   * @param {number} memory
    */
-  onResults(interpreter, items, data, ms) {
+  onResults(interpreter, items, data, ms, memory) {
     const { task } = interpreter;
     this.#tasks.get(task)?.queue.observe(items.length, ms);
     this.#feed(); // first, so that the worker goes on
-    this.#tell({ type: "results", task, items, data, ms }, [data.buffer]);
+    this.#tell({ type: "results", task, items, data, ms, memory }, [data.buffer]);
   }
 
   /**
@@ -305,7 +306,8 @@ export class Pool {
         : `the interpreter ended while it computed this payload: ${reason}`;
     const data = new TextEncoder().encode(JSON.stringify({ kind, message: message.slice(0, 2000), traceback: "" }));
     const ms = now - since;
-    this.#tell({ type: "results", task, items: [[questionable[0].lease, FAILED, data.byteLength, ms]], data, ms }, [data.buffer]);
+    const [{ lease }] = questionable;
+    this.#tell({ type: "results", task, items: [[lease, FAILED, data.byteLength, ms]], data, ms, memory: 0 }, [data.buffer]);
   }
 
   /**

@@ -34,6 +34,8 @@ export class Volunteer {
   computed = 0;
   failed = 0;
   acknowledged = 0;
+  /** The most bytes that an interpreter has had. */
+  memory = 0;
 
   #outbox = new Outbox();
   /** @type {Map<string, import("./messages.js").Task>} */
@@ -113,6 +115,7 @@ export class Volunteer {
         const count = this.#outbox.add(message.task, message.items, message.data);
         this.#credit.computed(message.items.length, message.ms);
         this.computed += count;
+        this.memory = Math.max(this.memory, message.memory);
         this.failed += message.items.filter(([, outcome]) => outcome === 1).length;
         break;
       }

@@ -41,6 +41,8 @@
   let queued = 0;
   let budget = 0;
   let scheduled = false;
+  /** @type {WebAssembly.Memory | undefined} */
+  let memory;
 
   // A message to oneself comes after the messages that wait already, and without a timer's delay of 4 ms.
   const turn = new MessageChannel();
@@ -165,7 +167,7 @@
     WebAssembly.instantiateStreaming = async (_source, imports) => {
       restore(); // extension modules come through the same function later
       const instance = await WebAssembly.instantiate(files.module, imports);
-      const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+      memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
       const missing = (snapshot?.byteLength ?? 0) - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
       return { instance, module: files.module };
@@ -219,7 +221,7 @@
       bytes.destroy();
       pair.destroy();
       queued = session.queued;
-      tell({ type: "results", items, data, ms }, [data.buffer]);
+      tell({ type: "results", items, data, ms, memory: memory?.buffer.byteLength ?? 0 }, [data.buffer]);
       if (queued > 0 || slices.length > 0) schedule();
     } catch (error) {
       fatal(error);

@@ -24,7 +24,7 @@ const cell = async () => told.shift() ?? new Promise((resolve) => waiting.push(r
 
 /** Results whose data is the leases. @param {...number} leases */
 const results = (...leases) => ({
-  type: /** @type {const} */ ("results"), task: "a-1", ms: 10,
+  type: /** @type {const} */ ("results"), task: "a-1", ms: 10, memory: 1024,
   items: leases.map((lease) => /** @type {[number, number, number, number]} */ ([lease, 0, 1, 1])), data: Uint8Array.from(leases),
 });
 

@@ -40,6 +40,14 @@ def distributor(
     bundle: Annotated[
         Path | None, typer.Option(help="Directory of the bundle to serve.", show_default="the built one")
     ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            metavar="ADDRESS[/BITS]",
+            help="A proxy that is believed when it names its clients (X-Forwarded-For, Forwarded); may be repeated.",
+        ),
+    ] = None,
     as_json: ReadyJsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -61,6 +69,7 @@ def distributor(
         key=read_key(key),
         hold_seconds=hold,
         bundle=bundle,
+        trusted_proxies=tuple(trusted_proxies or ()),
     )
     run_process(
         lambda on_ready: serve(config, on_ready),

@@ -1,6 +1,5 @@
 """The Quart application: an explicit table of files, one WebSocket, one page, health and metrics."""
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from quart.wrappers.response import FileBody
 
 from disio.bundle import Bundle
 from disio.distributor import headers
+from disio.distributor.addresses import Proxies
 from disio.distributor.config import DistributorConfig
 from disio.distributor.encodings import choose
 from disio.distributor.files import Content, UnitFiles
@@ -33,6 +33,7 @@ class Parts:
     bundle_manifest: Content
     bundle_files: dict[str, Content]
     units: UnitFiles
+    proxies: Proxies
 
 
 class Presence:
@@ -114,7 +115,7 @@ def _add_pages(app: Quart, parts: Parts) -> None:
     @app.get("/")
     async def page() -> Response:
         own = _own(parts)
-        local = _is_local(request.remote_addr)
+        local = parts.proxies.client(request.remote_addr, request.headers).local
         workers = request.args.get("workers", 1, type=int)
         text = await render_template(
             "volunteer.html",
@@ -146,7 +147,7 @@ def _add_socket(app: Quart, parts: Parts, presence: Presence) -> None:
     @app.websocket("/volunteer")
     async def volunteer() -> None:
         own: Websocket = websocket._get_current_object()
-        address = own.remote_addr or ""
+        address = parts.proxies.client(own.remote_addr, own.headers).text
         limits = parts.config.limits
         socket = VolunteerSocket(own, parts.hub, limits, distributor=parts.distributor, bundle=parts.bundle.id)
         reason = limits.refusal(len(presence.sockets), presence.count(address))
@@ -189,13 +190,3 @@ def _missing() -> Response:
 
 def _own(parts: Parts) -> str:
     return headers.origin(parts.config.url, request.scheme, request.host)
-
-
-def _is_local(address: str | None) -> bool:
-    """Whether the request comes straight from this machine: not through a proxy on it."""
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
-        return False
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False

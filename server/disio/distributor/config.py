@@ -22,6 +22,7 @@ class DistributorConfig:
         hold_seconds: seconds of work kept for each volunteer, so that it stays busy while a manager is away.
         bundle: the bundle's folder; the installed one by default.
         limits: what volunteers may do.
+        trusted_proxies: addresses or networks of proxies that are believed when they name their clients.
     """
 
     data: Path
@@ -34,3 +35,4 @@ class DistributorConfig:
     hold_seconds: float = 10.0
     bundle: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    trusted_proxies: tuple[str, ...] = ()

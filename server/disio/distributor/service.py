@@ -17,6 +17,7 @@ from hypercorn.config import Config
 
 from disio.assets import asset
 from disio.bundle import load
+from disio.distributor.addresses import Proxies
 from disio.distributor.app import Parts, Presence, create_app
 from disio.distributor.config import DistributorConfig
 from disio.distributor.delivery import Delivery
@@ -73,6 +74,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 bundle_manifest=Content.of(msgspec.json.encode(bundle.manifest), "application/json"),
                 bundle_files=bundle_files(bundle),
                 units=UnitFiles(hub, config.limits.file_cache_bytes),
+                proxies=Proxies(config.trusted_proxies),
             )
             delivery = Delivery(hub, spool)
             neighbours = Neighbours(config, hub, delivery)

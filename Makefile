@@ -42,6 +42,9 @@ format: tools  ## format Python, and mend what ruff can mend
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+# One process of tests for each core, whole files at a time in the order of their folders: the longest come first.
+SHARED_OUT := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: setup  ## all tests: units, then real processes and real browsers
 	@status=0; \
@@ -50,7 +53,7 @@ test: setup  ## all tests: units, then real processes and real browsers
 	  if command -v node >/dev/null; then node --test "$${scripts[@]}" || status=1; \
 	  else echo "tests of the JavaScript skipped: there is no node"; fi; \
 	fi; \
-	$(PY) -m pytest --durations=10 || status=1; \
+	$(PY) -m pytest --durations=10 $(SHARED_OUT) || status=1; \
 	if [ $$status = 0 ]; then echo "test: all passed"; else echo "test: FAILED, see above"; fi; \
 	exit $$status
 

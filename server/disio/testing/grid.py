@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import secrets
 import tempfile
 from pathlib import Path
 from typing import Self
@@ -18,7 +20,8 @@ class Grid:
         managers: how many managers.
         distributors: how many distributors, each linked to all managers.
         dashboard: whether a dashboard is started; needed for ``client``.
-        discover: find each other by zeroconf instead of by explicit addresses.
+        discover: find each other by zeroconf instead of by explicit addresses; nobody else, since the grid gets a name
+            of its own unless ``DISIO_GRID`` names one.
         distributor_options: further options for each distributor.
         manager_options: further options for each manager.
     """
@@ -38,6 +41,7 @@ class Grid:
         self._directory = directory
         self._counts = (managers, distributors, dashboard)
         self._discover = discover
+        self._environment = {"DISIO_GRID": os.environ.get("DISIO_GRID") or secrets.token_hex(4)}
         self._options = {"manager": manager_options, "distributor": distributor_options}
         self.managers: list[Process] = []
         self.distributors: list[Process] = []
@@ -100,7 +104,7 @@ class Grid:
 
     async def spawn(self, arguments: list[str], name: str) -> Process:
         """Start a further ``disio`` command that ends with the grid."""
-        process = Process(arguments, self.directory / f"{name}.log")
+        process = Process(arguments, self.directory / f"{name}.log", self._environment)
         self._stack.push_async_callback(process.stop)
         return await process.start()
 

@@ -5,6 +5,8 @@
 
 import { fetchBundle, fetchManifest, fetchText } from "./bundle.js";
 import { BUNDLE_FILES } from "./channels.js";
+import { Cluster } from "./cluster.js";
+import { measure } from "./distance.js";
 import { Volunteer } from "./volunteer.js";
 
 /** @typedef {import("./channels.js").State} State */
@@ -13,6 +15,9 @@ import { Volunteer } from "./volunteer.js";
 const MAX_WORKERS = 64;
 /** The page is told of changes at most so often, except of the first acknowledgement. */
 const STATUS_MS = 250;
+/** Distributors are compared for the first time when a visit has lasted so long, and then again and again. */
+const FIRST_LOOK_MS = 20_000;
+const LOOK_MS = 300_000;
 
 /**
  * Fetches the bundle into the cell. Begins before the page has said anything: it made this frame because its visitor agreed.
@@ -57,6 +62,7 @@ class Bridge {
   #statusTimer;
   #port;
   #volunteer;
+  #cluster = new Cluster(location.origin);
 
   /**
    * @param {MessagePort} port to the page
@@ -68,11 +74,11 @@ class Bridge {
   constructor(port, cell, bundle, site, workers) {
     this.#port = port;
     this.#volunteer = new Volunteer({
-      url: `${location.origin.replace("http", "ws")}/volunteer`,
+      cluster: this.#cluster,
       site,
       agent: describeAgent(),
       workers,
-      fetchText,
+      fetchText: (sha256) => fetchText(sha256, () => this.#cluster.origins),
       tellCell: (message, transfer = []) => cell.postMessage(message, transfer),
       onChange: () => this.#change(),
     });
@@ -88,6 +94,7 @@ class Bridge {
     this.#report(); // the page knows now that somebody is here
     cell.postMessage({ type: "start", workers });
     this.#volunteer.connect();
+    setTimeout(() => this.#look(), FIRST_LOOK_MS);
     bundle.then(
       () => {
         this.#timings.bundle = performance.now();
@@ -101,6 +108,18 @@ class Bridge {
   #obey(wish) {
     if (wish.type === "pause") this.#volunteer.pause();
     else if (wish.type === "resume") this.#volunteer.resume();
+  }
+
+  /** See whether another distributor is much better than this one. */
+  async #look() {
+    const { origins } = this.#cluster;
+    if (origins.length > 1 && this.#volunteer.connected) {
+      for (const origin of origins) this.#cluster.measured(origin, await measure(origin));
+      const better = this.#cluster.better();
+      // Not all at once, or those that see the same idle distributor would fill it, and then leave it again.
+      if (better && Math.random() < 0.5) this.#volunteer.move(better);
+    }
+    setTimeout(() => this.#look(), LOOK_MS);
   }
 
   /** @returns {State} */

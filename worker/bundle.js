@@ -40,18 +40,20 @@ export async function fetchBundle(manifest, give) {
 /**
  * The text of a file named by its hash: a unit's source.
  * @param {string} sha256
+ * @param {() => string[]} [origins] distributors that may have it, the best first; asked for before each try
  * @throws {FileError}
  */
-export async function fetchText(sha256) {
-  return new TextDecoder().decode(await fetchFile(sha256));
+export async function fetchText(sha256, origins) {
+  return new TextDecoder().decode(await fetchFile(sha256, origins));
 }
 
 /**
  * Not by `fetch`'s own `integrity`: Chromium keeps the thread for 130 ms to check the snapshot that way, this way for 35.
  * @param {string} sha256 hexadecimal
+ * @param {() => string[]} [origins]
  */
-async function fetchFile(sha256) {
-  const bytes = await fetchBytes(`/files/${sha256}`);
+async function fetchFile(sha256, origins) {
+  const bytes = await fetchBytes(`/files/${sha256}`, origins);
   if (!globalThis.crypto?.subtle) return bytes; // a distributor without https: browsers offer no hash there
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -62,12 +64,14 @@ async function fetchFile(sha256) {
 
 /**
  * @param {string} path
+ * @param {() => string[]} [origins] this bridge's own if it is left out
  * @returns {Promise<ArrayBuffer>}
  */
-async function fetchBytes(path) {
+async function fetchBytes(path, origins = () => [""]) {
   for (let attempt = 1; ; attempt += 1) {
+    const places = origins();
     try {
-      const response = await fetch(path);
+      const response = await fetch(places[(attempt - 1) % places.length] + path);
       if (!response.ok) throw new FileError(`${path}: the distributor answers ${response.status}`);
       return await response.arrayBuffer();
     } catch (error) {

@@ -12,6 +12,8 @@ export const MAX_FRAME_BYTES = 20 * 1024 * 1024;
 export const MAX_HEAD_BYTES = 2 * 1024 * 1024;
 /** Leases or results in one frame. */
 export const MAX_ITEMS = 8192;
+/** A distributor says something at least so often. */
+export const BEAT_SECONDS = 5;
 /** Leases that one volunteer may hold unfinished. */
 export const MAX_WINDOW = 4096;
 /** Characters of what a unit printed, in one result. */
@@ -43,13 +45,15 @@ export const FAILED = 1;
 
 /**
  * @typedef {{type: "welcome", protocol: number, volunteer: string, distributor: string, bundle: string}} Welcome
+ * @typedef {{type: "cluster", distributors: [url: string, load: number][]}} ClusterNews load: 0 to 1
+ * @typedef {{type: "beat"}} Beat
  * @typedef {{type: "task", task: string, name: string, filename: string, description: string, unit: string,
  *   timeout: number, max_result_bytes: number}} Task
  * @typedef {{type: "work", task: string, items: LeaseItem[]}} Work
  * @typedef {{type: "ack", task: string, leases: number[], rejected?: Record<string, string>}} Ack
  * @typedef {{type: "revoke", task: string, leases?: number[]}} Revoke
  * @typedef {{type: "error", code: string, message: string, retry?: boolean}} Refusal
- * @typedef {Welcome | Task | Work | Ack | Revoke | Refusal} FromDistributor
+ * @typedef {Welcome | ClusterNews | Beat | Task | Work | Ack | Revoke | Refusal} FromDistributor
  */
 
 /** A frame that is no frame of this protocol. */
@@ -59,7 +63,7 @@ export class ProtocolError extends Error {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
-const KNOWN = new Set(["welcome", "task", "work", "ack", "revoke", "error"]);
+const KNOWN = new Set(["welcome", "cluster", "beat", "task", "work", "ack", "revoke", "error"]);
 
 /**
  * One frame from a message and the data its sizes speak of.

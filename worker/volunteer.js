@@ -13,7 +13,7 @@ import { Outbox } from "./outbox.js";
 
 /**
  * @typedef {object} Visit
- * @property {string} url of the distributor's WebSocket
+ * @property {import("./cluster.js").Cluster} cluster
  * @property {string} site the host whose page this is
  * @property {import("./messages.js").Agent} agent
  * @property {number} workers
@@ -53,7 +53,7 @@ export class Volunteer {
     this.#visit = visit;
     this.#credit = new Credit(visit.workers);
     this.#connection = new Connection(
-      visit.url,
+      visit.cluster,
       {
         hello: () => this.#hello(),
         onWelcome: () => this.#welcome(),
@@ -93,6 +93,15 @@ export class Volunteer {
     this.#visit.tellCell({ type: "resume" });
     this.#flush();
     this.#visit.onChange();
+  }
+
+  /**
+   * Go on with another distributor of the cluster.
+   * @param {string} origin
+   */
+  move(origin) {
+    this.connected = false;
+    this.#connection.move(origin);
   }
 
   /** The visit is over. */

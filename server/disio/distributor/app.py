@@ -95,7 +95,7 @@ def _add_files(app: Quart, parts: Parts) -> None:
 
     @app.get("/bridge.html")
     async def bridge() -> Response:
-        return _frame("bridge.html", headers.bridge(_own(parts)))
+        return _frame("bridge.html", headers.bridge(_own(parts), parts.hub.cluster.others))
 
     @app.get("/cell.html")
     async def cell() -> Response:
@@ -136,7 +136,7 @@ def _add_pages(app: Quart, parts: Parts) -> None:
             "volunteers": len(parts.hub.present),
             "bundle": parts.bundle.id,
         }
-        return Response(msgspec.json.encode(facts), content_type="application/json")
+        return Response(msgspec.json.encode(facts), content_type="application/json", headers=headers.SHARED)
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -1,6 +1,7 @@
 """The headers that let our frames work inside other people's pages, and let units reach nothing."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from werkzeug.datastructures import Headers
@@ -36,11 +37,12 @@ def origin(url: str, scheme: str, host: str) -> str:
     return f"{'https' if scheme in ('https', 'wss') else 'http'}://{host}"
 
 
-def bridge(own: str) -> dict[str, str]:
-    """The bridge runs our scripts, talks to this origin, frames the cell, and nothing else."""
-    sockets = own.replace("http", "ws", 1)
+def bridge(own: str, others: Iterable[str] = ()) -> dict[str, str]:
+    """The bridge runs our scripts, frames the cell, talks to this origin and the grid's others, and nothing else."""
+    origins = (own, *others)
+    connect = " ".join((*origins, *(each.replace("http", "ws", 1) for each in origins)))
     return _frame(
-        f"default-src 'none'; script-src {own}; connect-src {own} {sockets}; frame-src {own}; "
+        f"default-src 'none'; script-src {own}; connect-src {connect}; frame-src {own}; "
         "base-uri 'none'; form-action 'none'"
     )
 

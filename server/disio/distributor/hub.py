@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from disio.distributor.cluster import Cluster
 from disio.distributor.demand import Demand
 from disio.distributor.limits import Limits
 from disio.distributor.link import Link
@@ -69,6 +70,7 @@ class Hub:
         """Links that are up, by manager."""
         self.outboxes: dict[str, Outbox] = {manager: Outbox() for manager in managers}
         self.tasks: dict[str, grid.TaskInfo] = {}
+        self.cluster = Cluster(greeting.distributor)
         self.units: asyncio.Queue[str] = asyncio.Queue()
         """Hashes of units whose source will be asked for soon."""
         self.away = asyncio.Event()
@@ -230,6 +232,8 @@ class Hub:
                     del self.tasks[next(iter(self.tasks))]
             case grid.Revoke():
                 self._revoked(message)
+            case grid.Cluster():
+                self._neighbours_changed(link, message)
             case grid.File():
                 waiting = self._files.pop(message.sha256, None)
                 if waiting is not None and not waiting.done():
@@ -280,6 +284,11 @@ class Hub:
         if volunteer is not None:
             visit = volunteer.visit
             visit.unacknowledged_bytes = max(0, visit.unacknowledged_bytes - parcel.size)
+
+    def _neighbours_changed(self, link: Link, cluster: grid.Cluster) -> None:
+        if self.cluster.update(link.manager, cluster.distributors):
+            for volunteer in self.present.values():
+                volunteer.wake()
 
     def _revoked(self, revoke: grid.Revoke) -> None:
         leases = set(revoke.leases)

@@ -62,7 +62,11 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
             url = config.url.rstrip("/") or _address(config.host, port)
             metrics = Metrics()
             greeting = DistributorHello(
-                version=GRID_VERSION, distributor=spool.distributor, session=secrets.token_hex(8), url=url
+                version=GRID_VERSION,
+                distributor=spool.distributor,
+                session=secrets.token_hex(8),
+                url=url,
+                capacity=config.limits.connections,
             )
             hub = Hub(greeting, config.hold_seconds, config.limits, metrics, spool.managers)
             parts = Parts(

@@ -15,8 +15,11 @@ from disio.distributor.visit import Visit
 from disio.errors import ProtocolError
 from disio.wire.grid import TaskInfo
 from disio.wire.volunteer import (
+    BEAT_SECONDS,
     PROTOCOL_VERSION,
     Ack,
+    Beat,
+    Cluster,
     Credit,
     Error,
     Hello,
@@ -57,6 +60,7 @@ class VolunteerSocket:
         self._acks: dict[str, tuple[list[int], dict[str, str]]] = {}
         self._unsent_acks = 0
         self._revokes: list[Revoke] = []
+        self._cluster = Cluster([])
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -178,7 +182,10 @@ class VolunteerSocket:
 
     async def _write(self) -> None:
         while True:
-            await self._wake.wait()
+            try:
+                await asyncio.wait_for(self._wake.wait(), BEAT_SECONDS)
+            except TimeoutError:
+                await self._send(Beat())
             self._wake.clear()
             await self._send_news()
             while (work := self.visit.next_work()) is not None:
@@ -197,6 +204,10 @@ class VolunteerSocket:
             self._hub.metrics.acknowledged.inc(len(leases))
         while self._revokes:
             await self._send(self._revokes.pop(0))
+        told = self._hub.cluster.told
+        if told != self._cluster:
+            self._cluster = told
+            await self._send(told)
 
     async def _describe(self, info: TaskInfo) -> None:
         self.visit.known.add(info.task)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from disio.manager.leases import GRACE_SECONDS
-from disio.wire.grid import Ask, DistributorHello, DistributorView, Joined, VolunteerView
+from disio.wire.grid import Ask, Cluster, DistributorHello, DistributorView, Joined, Peer, VolunteerView
 from disio.wire.volunteer import MAX_WINDOW
 
 MOST_WANTED: Final = 4 * MAX_WINDOW
@@ -19,6 +19,7 @@ class Distributor:
     id: str
     session: str
     url: str
+    capacity: int
     since: float
     heard: float
     told: float
@@ -57,13 +58,14 @@ class Links:
         self.hungry: dict[str, None] = {}
         """Volunteers whose open demand is to be looked at, in order."""
         self.grace = grace
+        self._told = Cluster([])
 
     def hello(self, peer: bytes, message: DistributorHello, now: float, clock: float) -> Distributor:
         """A distributor says hello. One of the same id, or on the same link, is replaced: it has reconnected."""
         for old in list(self.distributors.values()):
             if old.id == message.distributor or old.peer == peer:
                 self.lose(old, now)
-        new = Distributor(peer, message.distributor, message.session, message.url, clock, now, now)
+        new = Distributor(peer, message.distributor, message.session, message.url, message.capacity, clock, now, now)
         self.distributors[peer] = new
         return new
 
@@ -132,12 +134,26 @@ class Links:
             del found.distributor.volunteers[volunteer]
         self.hungry.pop(volunteer, None)
 
+    def cluster(self, *, new: bool = False) -> Cluster | None:
+        """The distributors that are linked now; None if that has been told, unless somebody new is to be told."""
+        seen = Cluster([_peer(distributor) for distributor in self.distributors.values()])
+        if seen == self._told and not new:
+            return None
+        self._told = seen
+        return seen
+
     def distributor_views(self) -> list[DistributorView]:
         """Linked distributors, as others are shown them."""
         return [
             DistributorView(distributor=d.id, url=d.url, volunteers=len(d.volunteers), since=d.since)
             for d in self.distributors.values()
         ]
+
+
+def _peer(distributor: Distributor) -> Peer:
+    # In tenths: small changes are not worth a message to every volunteer.
+    load = round(min(1.0, len(distributor.volunteers) / max(1, distributor.capacity)), 1)
+    return Peer(distributor=distributor.id, url=distributor.url, load=load)
 
 
 def volunteer_view(volunteer: Volunteer, task: str, leased: int) -> VolunteerView:

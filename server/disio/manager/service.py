@@ -153,12 +153,19 @@ class Service:
                     self._lose(distributor, "silent")
                 elif now - distributor.told >= HEARTBEAT_SECONDS:
                     await self._send(distributor.peer, grid.Beat())
+            await self._tell_cluster()
             for volunteer in links.gave_up(now):
                 ledger.leave(volunteer)
             ledger.end(ledger.book.expire(now))
             ledger.tasks.refresh(now)
             if any(queue.aged(now) for queue in ledger.schedule.queues.values()):
                 ledger.work_came()
+
+    async def _tell_cluster(self, *, new: bool = False) -> None:
+        cluster = self.ledger.links.cluster(new=new)
+        if cluster is not None:
+            for peer in list(self.ledger.links.distributors):
+                await self._send(peer, cluster)
 
     def _lose(self, distributor: Distributor, why: str) -> None:
         _log.warning("distributor lost", distributor=distributor.id, reason=why, volunteers=len(distributor.volunteers))
@@ -224,6 +231,7 @@ class Service:
         distributor = self.ledger.links.distributors.get(peer)
         if distributor is not None:
             distributor.dried = not ready
+            await self._tell_cluster(new=True)
 
     async def _reply(self, peer: bytes, call: grid.Call) -> None:
         if self._calling >= MAX_CALLS:

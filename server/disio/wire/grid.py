@@ -33,13 +33,14 @@ class DistributorHello(Message, tag="hello", kw_only=True):
     """First message on a link, and the answer to :class:`WhoAreYou`. Followed by ``Joined`` for all present.
 
     ``distributor`` is the id that the distributor keeps in its data directory; ``session`` is new at
-    each start of the process. ``url`` is where browsers reach it.
+    each start of the process. ``url`` is where browsers reach it, ``capacity`` how many volunteers it serves at most.
     """
 
     version: int
     distributor: str
     session: str
     url: str
+    capacity: int = 0
 
 
 class Ask(Struct, array_like=True, frozen=True, gc=False):
@@ -121,6 +122,20 @@ class Dry(Message, tag="dry"):
     """Nothing to give to these volunteers now; their demand is closed until :class:`Ready`."""
 
     volunteers: list[str]
+
+
+class Peer(Struct, frozen=True, kw_only=True):
+    """A distributor that is linked to this manager. ``load``: the share of its capacity that is used, 0 to 1."""
+
+    distributor: str
+    url: str
+    load: float
+
+
+class Cluster(Message, tag="cluster"):
+    """All distributors that are linked to this manager; sent when they change, and when their loads have."""
+
+    distributors: list[Peer]
 
 
 class TaskInfo(Message, tag="task", kw_only=True):
@@ -380,7 +395,7 @@ class Reply(Message, tag="reply"):
 
 
 ToManager = DistributorHello | Want | Results | Return | Joined | Left | GetFile | Beat | Call
-FromManager = Welcome | Ready | Dry | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
+FromManager = Welcome | Ready | Dry | Cluster | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
 
 encode = msgspec.msgpack.Encoder().encode
 _decode_to_manager = msgspec.msgpack.Decoder(ToManager).decode

@@ -21,6 +21,8 @@ MAX_ITEMS: Final = 8192
 """Leases or results in one frame."""
 MAX_WINDOW: Final = 4096
 """Leases that one volunteer may hold unfinished."""
+BEAT_SECONDS: Final = 5.0
+"""A distributor says something at least so often."""
 
 LeaseId = Annotated[int, Meta(ge=1, lt=2**53)]
 Count = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -110,6 +112,23 @@ class Welcome(Struct, tag_field="type", tag="welcome", frozen=True, kw_only=True
     bundle: str
 
 
+class Peer(Struct, frozen=True, array_like=True):
+    """A distributor of the cluster: its origin, and the share of its capacity that is used, 0 to 1."""
+
+    url: str
+    load: float
+
+
+class Cluster(Struct, tag_field="type", tag="cluster", frozen=True):
+    """The distributors that a volunteer may connect to, this one included; sent after the welcome, and on changes."""
+
+    distributors: list[Peer]
+
+
+class Beat(Struct, tag_field="type", tag="beat", frozen=True):
+    """Sent when nothing else was for a while: a volunteer that hears nothing at all takes its distributor for dead."""
+
+
 class Task(Struct, tag_field="type", tag="task", frozen=True, kw_only=True):
     """Sent before a task's first work on a connection. The frame's data is the parameters (codec bytes)."""
 
@@ -155,7 +174,7 @@ class Error(Struct, tag_field="type", tag="error", frozen=True):
 
 
 FromVolunteer = Hello | Credit | Results | Return
-ToVolunteer = Welcome | Task | Work | Ack | Revoke | Error
+ToVolunteer = Welcome | Cluster | Beat | Task | Work | Ack | Revoke | Error
 
 _encode_head = msgspec.json.Encoder().encode
 _decode_from = msgspec.json.Decoder(FromVolunteer).decode

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
+import { Cluster } from "../../../worker/cluster.js";
+import { BEAT_SECONDS } from "../../../worker/messages.js";
 import { Connection, pause } from "../../../worker/connection.js";
 import { Distributor, WebSocket, WELCOME } from "./distributor.mjs";
 
@@ -29,7 +31,7 @@ beforeEach(async () => {
   [events, waiting] = [[], []];
   distributor = await Distributor.open();
   connection = new Connection(
-    distributor.url,
+    new Cluster(distributor.origin),
     {
       hello: () => hello,
       onWelcome: (message) => happened("welcome", message.volunteer),
@@ -109,6 +111,57 @@ test("a frame that is no frame of the protocol is answered by closing", async ()
   const peer = await distributor.accept();
   peer.socket.send("text");
   assert.equal((await peer.closed)[0], 4400);
+});
+
+test("when a distributor dies, the next of the cluster is tried within a second", async () => {
+  const other = await Distributor.open();
+  try {
+    const peer = await distributor.accept();
+    peer.send(WELCOME);
+    await next();
+    peer.send({ type: "cluster", distributors: [[distributor.origin, 0], [other.origin, 0.5]] });
+    peer.send({ type: "ack", task: "a-1", leases: [] });
+    assert.equal((await next())[0], "ack"); // so the list has been read
+    distributor.close();
+    const [kind, wait] = await next();
+    assert.equal(kind, "lost");
+    assert.ok(wait <= 250, `${wait}`);
+    const again = await other.accept();
+    assert.equal((await again.read()).secret, hello.secret);
+    again.send(WELCOME);
+    assert.equal((await next())[0], "welcome");
+  } finally {
+    other.close();
+  }
+});
+
+test("a distributor that falls silent is given up, though its connection stands", { timeout: 60_000 }, async () => {
+  const peer = await distributor.accept();
+  peer.send(WELCOME);
+  await next();
+  peer.send({ type: "beat" });
+  const begin = Date.now();
+  assert.equal((await next())[0], "lost");
+  assert.ok(Date.now() - begin > 2 * BEAT_SECONDS * 1000, "not before it has missed some beats");
+  await distributor.accept();
+});
+
+test("moving to another distributor says hello there, and nothing of a loss", async () => {
+  const other = await Distributor.open();
+  try {
+    const peer = await distributor.accept();
+    peer.send(WELCOME);
+    await next();
+    peer.send({ type: "cluster", distributors: [[distributor.origin, 0], [other.origin, 0]] });
+    peer.send({ type: "ack", task: "a-1", leases: [] });
+    await next();
+    connection.move(other.origin);
+    (await other.accept()).send(WELCOME);
+    assert.equal((await next())[0], "welcome");
+    await peer.closed;
+  } finally {
+    other.close();
+  }
 });
 
 test("a closed connection stays closed", async () => {

@@ -56,7 +56,7 @@ export class Distributor {
 
   constructor(server) {
     this.server = server;
-    this.url = `ws://127.0.0.1:${server.address().port}/volunteer`;
+    this.origin = `http://127.0.0.1:${server.address().port}`;
     server.on("connection", (/** @type {any} */ socket) => {
       const peer = new Peer(socket);
       const acceptor = this.#acceptors.shift();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
+import { Cluster } from "../../../worker/cluster.js";
 import { Volunteer } from "../../../worker/volunteer.js";
 import { Distributor, WebSocket, WELCOME } from "./distributor.mjs";
 
@@ -33,7 +34,7 @@ beforeEach(async () => {
   fetchText = async (sha256) => `source ${sha256}`;
   distributor = await Distributor.open();
   volunteer = new Volunteer({
-    url: distributor.url,
+    cluster: new Cluster(distributor.origin),
     site: "example.org",
     agent: { browser: "node", version: "", platform: "" },
     workers: 1,

@@ -123,16 +123,22 @@ export class Outbox {
   }
 
   /**
-   * Forget leases: taken back by the distributor, or given back to it.
+   * Forget leases that are not computed: taken back by the distributor, or given back to it. What is computed is still told,
+   * as it may be of use there.
    * @param {string} task
-   * @param {number[]} leases none: all of the task
+   * @param {number[]} leases
    */
   forget(task, leases) {
-    const ledger = this.#ledger(task);
-    const gone = leases.length > 0 ? new Set(leases) : ledger.unfinished;
-    // Results that wait are cut out; in a frame under way they may stay, as they will be rejected there.
-    ledger.waiting = ledger.waiting.map((batch) => without(batch, gone)).filter(({ items }) => items.length > 0);
-    this.acknowledge(task, [...gone]);
+    const { computed } = this.#ledger(task);
+    this.acknowledge(task, leases.filter((lease) => !computed.has(lease)));
+  }
+
+  /**
+   * Forget all of a task, results too: nobody wants them any more.
+   * @param {string} task
+   */
+  drop(task) {
+    this.#ledgers.delete(task);
   }
 
   /** The connection was lost: what was under way is sent again on the next one. */

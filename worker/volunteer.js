@@ -190,7 +190,8 @@ export class Volunteer {
       }
       case "revoke": {
         const { task, leases = [] } = message;
-        this.#outbox.forget(task, leases);
+        if (leases.length > 0) this.#outbox.forget(task, leases);
+        else this.#outbox.drop(task);
         this.#inOrder(() => this.#visit.tellCell({ type: "revoke", task, leases }));
         break;
       }

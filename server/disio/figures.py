@@ -35,6 +35,14 @@ def rate(per_second: float) -> str:
     return f"{per_second:.1f}/s" if per_second >= 0.095 or per_second <= 0 else f"{per_second * 60:.1f}/min"
 
 
+def size(count: int) -> str:
+    """A number of bytes."""
+    if count < 1000:
+        return f"{count:,} bytes"
+    power = 1 if count < 1000 * 1024 else 2 if count < 1000 * 1024**2 else 3
+    return f"{count / 1024**power:,.1f} {('KiB', 'MiB', 'GiB')[power - 1]}"
+
+
 def milliseconds(ms: float) -> str:
     """A short time."""
     if ms >= 9950:

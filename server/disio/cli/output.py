@@ -14,11 +14,13 @@ err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() el
 
 _COLOURS = {
     "running": "cyan",
+    "paused": "yellow",
     "reducing": "cyan",
     "finished": "green",
     "finished-with-failures": "yellow",
     "failed": "red",
     "cancelled": "dim",
+    "deleting": "dim",
 }
 
 

@@ -1,4 +1,4 @@
-"""``disio status`` and ``disio cancel``."""
+"""``disio status``, ``cancel``, ``pause``, ``resume`` and ``delete``."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from rich.table import Table
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption
 from disio.client import Client, Task
-from disio.figures import duration, milliseconds, rate
+from disio.figures import duration, milliseconds, rate, size
 from disio.wire.api import encode
 
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
@@ -45,11 +45,60 @@ def cancel(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = Fals
       disio cancel m4n8gr-1
     """
     with Client(url) as client:
-        cancelled = client.cancel(task)
+        _tell(client.cancel(task), as_json=as_json)
+
+
+def pause(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Pause a task: volunteers stop computing it, nothing is lost.
+
+    Answers that were under way are still used. `disio resume` has it go on.
+
+    Examples:
+      disio pause m4n8gr-1
+    """
+    with Client(url) as client:
+        _tell(client.pause(task), as_json=as_json)
+
+
+def resume(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Have a paused task go on.
+
+    Examples:
+      disio resume m4n8gr-1
+    """
+    with Client(url) as client:
+        _tell(client.resume(task), as_json=as_json)
+
+
+def delete(
+    task: TaskArgument,
+    force: Annotated[bool, typer.Option("--force", help="Cancel the task first if it has not ended.")] = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete an ended task: its payloads, results and answer are gone, for good.
+
+    The manager goes on meanwhile. Says how much space that has freed.
+
+    Examples:
+      disio delete m4n8gr-1
+      disio delete m4n8gr-2 --force
+    """
+    with Client(url) as client, output.err.status(f"deleting {task} …") as shown:
+        deleted = client.delete(
+            task, force=force, on_progress=lambda so_far: shown.update(f"deleting {task} … {size(so_far.freed)} so far")
+        )
     if as_json:
-        _show(cancelled, as_json=True)
+        output.out.out(encode(deleted).decode(), highlight=False)
     else:
-        output.out.print(f"{cancelled.id} {output.state(cancelled)}: {output.payloads(cancelled)} payloads accepted")
+        output.out.print(f"{deleted.id} deleted: {size(deleted.freed)} freed")
+
+
+def _tell(task: Task, *, as_json: bool) -> None:
+    if as_json:
+        _show(task, as_json=True)
+    else:
+        output.out.print(f"{task.id} {output.state(task)}: {output.payloads(task)} payloads accepted")
 
 
 def _show(task: Task, *, as_json: bool) -> None:

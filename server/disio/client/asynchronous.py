@@ -96,6 +96,50 @@ class AsyncClient:
         """Cancel a task; idempotent. What was accepted stays."""
         return core.parse(await self._post(core.task_path(task, "/cancel"), b""), api.Task)
 
+    async def pause(self, task: str) -> api.Task:
+        """Pause a running task; idempotent. What volunteers hold is called back, nothing is lost.
+
+        Raises:
+            ConflictError: it is not running.
+        """
+        return core.parse(await self._post(core.task_path(task, "/pause"), b""), api.Task)
+
+    async def resume(self, task: str) -> api.Task:
+        """Have a paused task go on; idempotent.
+
+        Raises:
+            ConflictError: it is not paused.
+        """
+        return core.parse(await self._post(core.task_path(task, "/resume"), b""), api.Task)
+
+    async def delete(
+        self,
+        task: str,
+        *,
+        force: bool = False,
+        on_progress: Callable[[api.Deletion], Awaitable[None] | None] | None = None,
+    ) -> api.Deletion:
+        """Delete an ended task with all its results, and wait until that is done; says how much space it freed.
+
+        Args:
+            task: its id.
+            force: cancel it first if it has not ended.
+            on_progress: called now and then while it goes on.
+
+        Raises:
+            ConflictError: it has not ended.
+        """
+        query = core.query(force=str(force).lower(), wait=core.DELETE_WAIT_SECONDS)
+        while True:
+            content = await self._delete(core.task_path(task), query, wait=core.DELETE_WAIT_SECONDS)
+            deletion = core.parse(content, api.Deletion)
+            if deletion.done:
+                return deletion
+            if on_progress is not None:
+                called = on_progress(deletion)
+                if inspect.isawaitable(called):
+                    await called
+
     async def grid(self) -> api.Grid:
         """Managers, distributors, volunteers."""
         return core.parse(await self._get("/api/grid"), api.Grid)
@@ -162,6 +206,9 @@ class AsyncClient:
     async def _post(self, path: str, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
         return await self._send(self._http.build_request("POST", path, content=body, headers=headers))
+
+    async def _delete(self, path: str, query: Mapping[str, str], *, wait: float) -> bytes:
+        return await self._send(self._http.build_request("DELETE", path, params=query), wait)
 
     async def _send(self, request: httpx.Request, wait: float = 0.0) -> bytes:
         request.extensions["timeout"]["read"] += wait

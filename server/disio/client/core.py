@@ -17,6 +17,8 @@ DEFAULT_URL: Final = "http://127.0.0.1:7700"
 TIMEOUT_SECONDS: Final = 30.0
 WAIT_SECONDS: Final = 20.0
 """How long one request for changes is held open."""
+DELETE_WAIT_SECONDS: Final = 5.0
+"""How long one look at a deletion is held open."""
 
 T = TypeVar("T")
 

@@ -41,6 +41,13 @@ class Changes(Struct, kw_only=True):
     wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits at most.")] = 0.0
 
 
+class DeleteQuery(Struct, kw_only=True):
+    """Query of a deletion."""
+
+    force: Annotated[bool, Meta(description="Cancel the task first if it has not ended.")] = False
+    wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits for the end at most.")] = 0.0
+
+
 class Page(Struct, kw_only=True):
     """Query of long lists, which come in order of index."""
 
@@ -143,6 +150,41 @@ async def get_task(task: str) -> Response:
 async def cancel_task(task: str) -> Response:
     """Cancel a task. What was accepted stays. Idempotent."""
     return _json(await asking.cancel(links(), task))
+
+
+@blueprint.post("/tasks/<task>/pause")
+@tag(["tasks"])
+@operation_id("pause_task")
+@document_response(api.Task)
+@document_response(api.ErrorBody, 404)
+@document_response(api.ErrorBody, 409)
+async def pause_task(task: str) -> Response:
+    """Pause a task: nothing more is handed out, what is out is called back, nothing is lost. Idempotent."""
+    return _json(await asking.pause(links(), task))
+
+
+@blueprint.post("/tasks/<task>/resume")
+@tag(["tasks"])
+@operation_id("resume_task")
+@document_response(api.Task)
+@document_response(api.ErrorBody, 404)
+@document_response(api.ErrorBody, 409)
+async def resume_task(task: str) -> Response:
+    """Have a paused task go on. Idempotent."""
+    return _json(await asking.resume(links(), task))
+
+
+@blueprint.delete("/tasks/<task>")
+@tag(["tasks"])
+@operation_id("delete_task")
+@document_querystring(DeleteQuery)
+@document_response(api.Deletion)
+@document_response(api.ErrorBody, 404)
+@document_response(api.ErrorBody, 409)
+async def delete_task(task: str) -> Response:
+    """Delete an ended task and all its results, and say how much space that freed. Ask again until it is done."""
+    wanted = query(DeleteQuery)
+    return _json(await asking.delete(links(), task, force=wanted.force, wait=wanted.wait))
 
 
 @blueprint.get("/tasks/<task>/results")

@@ -129,6 +129,37 @@ async def cancel(links: Links, task: str) -> api.Task:
     return views.task(await link.call(grid.CancelTask(task), grid.TaskView))
 
 
+async def pause(links: Links, task: str) -> api.Task:
+    """Pause a task; idempotent.
+
+    Raises:
+        ConflictError: it is not running.
+    """
+    link = await links.for_task(task)
+    return views.task(await link.call(grid.PauseTask(task), grid.TaskView))
+
+
+async def resume(links: Links, task: str) -> api.Task:
+    """Have a paused task go on; idempotent.
+
+    Raises:
+        ConflictError: it is not paused.
+    """
+    link = await links.for_task(task)
+    return views.task(await link.call(grid.ResumeTask(task), grid.TaskView))
+
+
+async def delete(links: Links, task: str, *, force: bool = False, wait: float = 0.0) -> api.Deletion:
+    """Delete an ended task, or with ``force`` any; how far that is when it is done, or after ``wait`` seconds.
+
+    Raises:
+        ConflictError: it has not ended.
+    """
+    link = await links.for_task(task)
+    request = grid.DeleteTask(task=task, force=force, wait=wait)
+    return views.deletion(await link.call(request, grid.Deletion, wait=wait))
+
+
 async def whole_grid(links: Links) -> api.Grid:
     """Who is there, as all reachable managers see it."""
     managers, seen = [], []

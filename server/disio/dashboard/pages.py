@@ -23,6 +23,8 @@ FAILURES_SHOWN: Final = 20
 VOLUNTEERS_SHOWN: Final = 100
 CELL_CHARACTERS: Final = 160
 ANSWER_CHARACTERS: Final = 20_000
+DELETE_SECONDS: Final = 3.0
+"""How long a page waits for a deletion to be done; a longer one goes on, and the overview shows it."""
 
 
 @blueprint.app_template_filter()
@@ -143,6 +145,30 @@ async def cancel(task: str) -> Any:
     """Cancel a task, and show it."""
     await asking.cancel(links(), task)
     return redirect(f"/tasks/{task}", 303)
+
+
+@blueprint.post("/tasks/<task>/pause")
+@hide
+async def pause(task: str) -> Any:
+    """Pause a task, and show it."""
+    await asking.pause(links(), task)
+    return redirect(f"/tasks/{task}", 303)
+
+
+@blueprint.post("/tasks/<task>/resume")
+@hide
+async def resume(task: str) -> Any:
+    """Have a task go on, and show it."""
+    await asking.resume(links(), task)
+    return redirect(f"/tasks/{task}", 303)
+
+
+@blueprint.post("/tasks/<task>/delete")
+@hide
+async def delete(task: str) -> Any:
+    """Delete an ended task, and show the others."""
+    await asking.delete(links(), task, wait=DELETE_SECONDS)
+    return redirect("/", 303)
 
 
 @blueprint.get("/api")

@@ -50,6 +50,11 @@ def task(view: grid.TaskView, *, reachable: bool = True) -> api.Task:
     )
 
 
+def deletion(view: grid.Deletion) -> api.Deletion:
+    """A deletion as the API shows it."""
+    return api.Deletion(id=view.task, freed=view.freed, done=view.done)
+
+
 def result(view: grid.ResultView) -> api.ResultLine:
     """An accepted result as the API shows it."""
     return api.ResultLine(

@@ -1,8 +1,9 @@
-"""Answers the calls of dashboards: submit, look, cancel."""
+"""Answers the calls of dashboards: submit, look, pause, cancel, delete."""
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import structlog
@@ -11,6 +12,7 @@ from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, S
 from disio.manager.intake import read_report
 from disio.manager.ledger import Ledger
 from disio.manager.links import volunteer_view
+from disio.manager.removing import Remover
 from disio.manager.store.opening import DATABASE
 from disio.manager.tasks import Task
 from disio.unit.codec import check, decode
@@ -30,13 +32,13 @@ V = TypeVar("V", grid.TaskView, grid.TaskList)
 
 
 class Calls:
-    """Answers calls about a ledger. ``started`` gets each task that was submitted, once it is durable."""
+    """Answers calls about a ledger."""
 
-    def __init__(self, ledger: Ledger, address: str) -> None:
+    def __init__(self, ledger: Ledger, remover: Remover, address: str) -> None:
         self._ledger = ledger
+        self._remover = remover
         self._address = address
         self._since = time.time()
-        self.started = asyncio.Queue[Task]()
 
     async def answer(self, request: grid.Request) -> grid.Response:
         """The response to a request; what goes wrong is a response too."""
@@ -67,7 +69,13 @@ class Calls:
             case grid.GetAnswer():
                 response = await self._task_answer(request.task)
             case grid.CancelTask():
-                response = await self._cancel(request.task)
+                response = await self._moved(request.task, self._ledger.cancel)
+            case grid.PauseTask():
+                response = await self._moved(request.task, self._ledger.pause)
+            case grid.ResumeTask():
+                response = await self._moved(request.task, self._ledger.go_on)
+            case grid.DeleteTask():
+                response = await self._delete(request)
             case grid.GetGrid():
                 response = self._grid()
         return response
@@ -89,7 +97,7 @@ class Calls:
             )
         _check_params(unit, request.params)
         self._refuse_in_trouble()
-        number = ledger.tasks.next_number
+        number = ledger.store.take_task_number()
         task = Task(
             id=f"{ledger.store.manager}-{number}",
             number=number,
@@ -108,7 +116,7 @@ class Calls:
         ledger.store.group.tasks.append(task.new_row())
         ledger.open(task)
         await self._stored(task)
-        self.started.put_nowait(task)
+        ledger.unsplit.put_nowait(task)
         return ledger.tasks.view(task)
 
     async def _stored(self, task: Task) -> None:
@@ -160,12 +168,25 @@ class Calls:
             )
         raise NotFoundError(f"task {task.id} has no answer: it is {task.state}. {task.error}".strip())
 
-    async def _cancel(self, task_id: str) -> grid.TaskView:
+    async def _moved(self, task_id: str, move: Callable[[Task], None]) -> grid.TaskView:
         task = self._ledger.tasks.find(task_id)
         self._refuse_in_trouble()
-        self._ledger.cancel(task)
+        move(task)
         await self._ledger.committed()
         return self._ledger.tasks.view(task)
+
+    async def _delete(self, request: grid.DeleteTask) -> grid.Deletion:
+        if not self._remover.knows(request.task):
+            task = self._ledger.tasks.find(request.task)
+            self._refuse_in_trouble()
+            if not task.state.ended and not request.force:
+                raise ConflictError(
+                    f"task {task.id} is {task.state}; cancel it first, or delete it with --force (force in the API)"
+                )
+            self._ledger.cancel(task)
+            self._ledger.delete(task)
+            await self._ledger.committed()
+        return await self._remover.watch(request.task, min(request.wait, MAX_WAIT_SECONDS))
 
     def _grid(self) -> grid.GridView:
         ledger = self._ledger

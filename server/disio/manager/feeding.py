@@ -22,7 +22,10 @@ async def code_of(ledger: Ledger, task: Task) -> Code:
 
 
 async def make_payloads(ledger: Ledger, task: Task, limits: Limits) -> None:
-    """Run a task's ``split`` to its end, as its hot window has room; the task fails if ``split`` does."""
+    """Run a task's ``split`` to its end, or until it is paused, as its hot window has room.
+
+    The task fails if ``split`` does.
+    """
     try:
         code = await code_of(ledger, task)
         async with aclosing(split(code, limits, skip=task.stored, digest=task.split_digest)) as made:
@@ -55,8 +58,9 @@ async def _add(ledger: Ledger, task: Task, made: Made) -> None:
     task.split_digest = made.digest
     ledger.tasks.changed(task)
     await ledger.committed()
-    if task.state is TaskState.RUNNING:
+    if task.state.under_way:
         task.queue.add(payloads)
+    if task.state is TaskState.RUNNING:
         ledger.work_came()
     while task.state is TaskState.RUNNING and not task.queue.room(len(ledger.links.volunteers)):
         task.room.clear()

@@ -83,6 +83,14 @@ class LeaseBook:
         """Volunteers with open leases."""
         return [volunteer for volunteer, leases in self._held.items() if leases]
 
+    def open_of(self, task: int) -> dict[str, list[int]]:
+        """A task's open leases by volunteer, in order."""
+        found: dict[str, list[int]] = {}
+        for lease, (batch, _) in self._open.items():
+            if batch.task == task:
+                found.setdefault(batch.volunteer, []).append(lease)
+        return found
+
     def find(self, lease: int) -> Lease | None:
         """A lease, open or ended; None if it was answered, forgotten, or never given."""
         return self._open.get(lease) or self._ended.get(lease)

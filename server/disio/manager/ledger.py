@@ -45,8 +45,12 @@ class Ledger:
         """There is something to write, to tell or to match."""
         self.cold = asyncio.Event()
         """Some payloads wait whose bytes are to be read."""
+        self.unsplit = asyncio.Queue[Task]()
+        """Tasks whose payloads are to be made."""
         self.settled = asyncio.Queue[Task]()
         """Tasks to be reduced."""
+        self.unwanted = asyncio.Queue[Task]()
+        """Tasks to be deleted."""
         self.jobs: dict[int, asyncio.Task[None]] = {}
         """Where a task's ``split`` or ``reduce`` runs, by the task's number."""
         self._grace = grace
@@ -149,8 +153,14 @@ class Ledger:
         volunteer = self.links.join(distributor, message, time.time())
         holding = {lease for leases in message.holding.values() for lease in leases}
         self.book.confirm(volunteer.id, holding, now + self._grace)
-        for lease in holding:
-            self._resume(lease, volunteer, now)
+        for task_id, leases in message.holding.items():
+            task = self.tasks.get(task_id)
+            if task is not None and task.state is TaskState.RUNNING:
+                for lease in leases:
+                    self._resume(lease, volunteer, now)
+            else:  # it was told so while it was away, or never
+                paused = task is not None and task.state is TaskState.PAUSED
+                self.tell(distributor.peer, Revoke(task_id, volunteer.id, leases if paused else []))
         return volunteer
 
     def _resume(self, lease: int, volunteer: Volunteer, now: float) -> None:
@@ -196,6 +206,61 @@ class Ledger:
         self._end_task(task, TaskState.FAILED, error)
         self._revoke_all(task)
 
+    def pause(self, task: Task, reason: str = "") -> None:
+        """Hand nothing out any more, and call back what is out; what is answered all the same is used.
+
+        Args:
+            task: a running one; one that is paused already stays so.
+            reason: why, if it was not a researcher's wish.
+
+        Raises:
+            ConflictError: it is in no state to be paused.
+        """
+        if task.state is TaskState.PAUSED:
+            return
+        task.move(TaskState.PAUSED)
+        task.error = reason
+        self.schedule.close(task.number)
+        for volunteer, leases in self.book.open_of(task.number).items():
+            self.end(self.book.end(leases))
+            found = self.links.volunteers.get(volunteer)
+            if found is not None:
+                self.tell(found.distributor.peer, Revoke(task.id, volunteer, leases))
+        self._wake(task)
+        _log.info("task paused", task=task.id, reason=reason)
+
+    def go_on(self, task: Task) -> None:
+        """Hand out the payloads of a paused task again; one that is running stays so.
+
+        Raises:
+            ConflictError: it is in no state to go on.
+        """
+        if task.state is TaskState.RUNNING:
+            return
+        task.move(TaskState.RUNNING)
+        task.error = ""
+        self.schedule.open(task.queue)
+        if not task.split_done:
+            self.unsplit.put_nowait(task)
+        self._wake(task)
+        self.cold.set()
+        self.work_came()
+        self.settle(task)
+        _log.info("task goes on", task=task.id)
+
+    def delete(self, task: Task) -> None:
+        """Have all that there is of an ended task removed; one that is being deleted stays so.
+
+        Raises:
+            ConflictError: it has not ended.
+        """
+        if task.state is TaskState.DELETING:
+            return
+        task.move(TaskState.DELETING)
+        self.tasks.changed(task)
+        self.unwanted.put_nowait(task)
+        self.due.set()
+
     def cancel(self, task: Task) -> None:
         """A researcher gives a task up. Idempotent: a task that has ended stays as it is."""
         if not task.state.ended:
@@ -214,12 +279,16 @@ class Ledger:
 
     def _put_away(self, task: Task) -> None:
         """A task has no payloads to hand out any more."""
-        self.tasks.changed(task)
         self.schedule.close(task.number)
         self.book.forget_task(task.number)
         self.store.group.ended_tasks.append((task.number,))
         self.votes = {key: votes for key, votes in self.votes.items() if key[0] != task.number}
         task.queue = TaskQueue(task.number)  # the payloads in the old one are not needed any more
+        self._wake(task)
+
+    def _wake(self, task: Task) -> None:
+        """A task's state has changed: whoever waits on it looks again."""
+        self.tasks.changed(task)
         task.room.set()
         self.links.wake_all()
         self.due.set()

@@ -21,9 +21,11 @@ from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
 from disio.manager.links import Distributor
 from disio.manager.matching import match
+from disio.manager.removing import Remover
 from disio.manager.restoring import restore
 from disio.manager.store import Store
 from disio.manager.tasks import Task
+from disio.task.model import TaskState
 from disio.wire import grid
 from disio.wire.discovery import Announcement
 from disio.wire.zmq import HEARTBEAT_SECONDS, SILENCE_SECONDS, Listener
@@ -54,12 +56,12 @@ async def serve(config: ManagerConfig, on_ready: Callable[[dict[str, Any]], None
         listener = await stack.enter_async_context(Listener(config.host, config.port, config.key))
         service = Service(config, store, listener)
         stack.callback(service.close)
-        splitting = await restore(service.ledger, asyncio.get_running_loop().time())
+        await restore(service.ledger, asyncio.get_running_loop().time())
         if config.announce:
             port = int(listener.address.rpartition(":")[2])
             await stack.enter_async_context(Announcement("manager", store.manager, config.host, port))
         facts = {"ready": "manager", "id": store.manager, "address": listener.address, "data": str(config.data)}
-        await service.run(splitting, lambda: on_ready(facts))
+        await service.run(lambda: on_ready(facts))
 
 
 class Service:
@@ -71,27 +73,22 @@ class Service:
         self._store = store
         self._listener = listener
         self._intake = Intake(self.ledger)
-        self._calls = Calls(self.ledger, listener.address)
+        self._remover = Remover(self.ledger)
+        self._calls = Calls(self.ledger, self._remover, listener.address)
         self._group: asyncio.TaskGroup
         self._calling = 0
         self._callers: set[bytes] = set()
         self._may_receive = asyncio.Event()
 
-    async def run(self, splitting: list[Task], ready: Callable[[], None]) -> None:
-        """Work until cancelled.
-
-        Args:
-            splitting: tasks whose ``split`` is not done.
-            ready: called once everything runs.
-        """
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Work until cancelled; ``ready`` is called once everything runs."""
         self._may_receive.set()
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for task in splitting:
-                self._start(task, make_payloads(self.ledger, task, self._config.split_limits))
             for loop in (self._receive, self._rounds, self._tick, self._splits, self._reduces):
                 group.create_task(loop())
             group.create_task(warm(self.ledger))
+            group.create_task(self._remover.run())
             ready()
 
     def close(self) -> None:
@@ -253,8 +250,14 @@ class Service:
 
     async def _splits(self) -> None:
         while True:
-            task = await self._calls.started.get()
-            self._start(task, make_payloads(self.ledger, task, self._config.split_limits))
+            task = await self.ledger.unsplit.get()
+            self._start(task, self._split(task, self.ledger.jobs.get(task.number)))
+
+    async def _split(self, task: Task, before: asyncio.Task[None] | None) -> None:
+        if before is not None:  # it was paused, and goes on before the split has noticed
+            await asyncio.wait((before,))
+        if task.state is TaskState.RUNNING and not task.split_done:
+            await make_payloads(self.ledger, task, self._config.split_limits)
 
     async def _reduces(self) -> None:
         while True:

@@ -142,6 +142,7 @@ class Task:
     def view(self, manager: str, now: float) -> TaskView:
         """The task as others are shown it; ``now`` in monotonic seconds."""
         running = self.state is TaskState.RUNNING
+        open_ = self.state.under_way
         known = self.total is not None
         return TaskView(
             task=self.id,
@@ -160,8 +161,8 @@ class Task:
             version=self.version,
             split_done=self.split_done or known,
             payloads=self.total if self.total is not None else self.stored,
-            ready=self.queue.waiting if running else 0,
-            leased=self.queue.leased if running else 0,
+            ready=self.queue.waiting if open_ else 0,
+            leased=self.queue.leased if open_ else 0,
             accepted=self.accepted,
             failed=self.failed,
             executions=self.executions,
@@ -191,14 +192,14 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    @property
-    def next_number(self) -> int:
-        """The number of the next task."""
-        return max(self._tasks, default=0) + 1
-
     def add(self, task: Task) -> None:
         """A task that is new, or was read from the database."""
         self._tasks[task.number] = task
+        self.touch(task)
+
+    def remove(self, task: Task) -> None:
+        """A task is there no more; that is told soon."""
+        del self._tasks[task.number]
         self.touch(task)
 
     def get(self, task_id: str) -> Task | None:

@@ -11,6 +11,8 @@ class TaskState(StrEnum):
 
     RUNNING = "running"
     """Payloads are made, handed out and answered."""
+    PAUSED = "paused"
+    """Nothing is handed out and nothing is made; answers that were under way are still used."""
     REDUCING = "reducing"
     """Every payload is settled; the unit's ``reduce`` makes the answer."""
     FINISHED = "finished"
@@ -21,16 +23,24 @@ class TaskState(StrEnum):
     """The task cannot go on: its ``split`` or its ``reduce`` failed. What was accepted until then is kept."""
     CANCELLED = "cancelled"
     """The researcher has given it up."""
+    DELETING = "deleting"
+    """All that is kept of it is being removed; then it is gone."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether payloads are open: they wait, are leased, or rest during a pause."""
+        return self in (TaskState.RUNNING, TaskState.PAUSED)
 
     @property
     def ended(self) -> bool:
-        """Whether no move leads out of this state."""
-        return not _MOVES[self]
+        """Whether nothing more will be computed."""
+        return not self.under_way and self is not TaskState.REDUCING
 
 
 _MOVES: Final[dict[TaskState, frozenset[TaskState]]] = {
     TaskState.RUNNING: frozenset(
         {
+            TaskState.PAUSED,
             TaskState.REDUCING,
             TaskState.FINISHED,
             TaskState.FINISHED_WITH_FAILURES,
@@ -38,13 +48,15 @@ _MOVES: Final[dict[TaskState, frozenset[TaskState]]] = {
             TaskState.CANCELLED,
         }
     ),
+    TaskState.PAUSED: frozenset({TaskState.RUNNING, TaskState.CANCELLED}),
     TaskState.REDUCING: frozenset(
         {TaskState.FINISHED, TaskState.FINISHED_WITH_FAILURES, TaskState.FAILED, TaskState.CANCELLED}
     ),
-    TaskState.FINISHED: frozenset(),
-    TaskState.FINISHED_WITH_FAILURES: frozenset(),
-    TaskState.FAILED: frozenset(),
-    TaskState.CANCELLED: frozenset(),
+    TaskState.FINISHED: frozenset({TaskState.DELETING}),
+    TaskState.FINISHED_WITH_FAILURES: frozenset({TaskState.DELETING}),
+    TaskState.FAILED: frozenset({TaskState.DELETING}),
+    TaskState.CANCELLED: frozenset({TaskState.DELETING}),
+    TaskState.DELETING: frozenset(),
 }
 
 

@@ -22,8 +22,8 @@ CODEC_TYPE: Final = "application/x-disio-codec"
 """Content type of a bare encoded value."""
 NDJSON_TYPE: Final = "application/x-ndjson"
 
-ENDED: Final = frozenset({"finished", "finished-with-failures", "failed", "cancelled"})
-"""States of a task in which nothing will change any more."""
+ENDED: Final = frozenset({"finished", "finished-with-failures", "failed", "cancelled", "deleting"})
+"""States of a task in which nothing will be computed any more."""
 
 Version = Annotated[int, Meta(ge=-1, le=MAX_INTEGER)]
 """What ``since`` may be: -1 before the first one."""
@@ -84,7 +84,7 @@ class Task(Struct, kw_only=True):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether nothing will be computed any more."""
         return self.state in ENDED
 
     @property
@@ -93,6 +93,14 @@ class Task(Struct, kw_only=True):
         if self.ended or not self.split_done or self.rate <= 0:
             return None
         return max(0, self.payloads - self.accepted - self.failed) / self.rate
+
+
+class Deletion(Struct, kw_only=True):
+    """How far the deletion of a task is: bytes of its manager's database that it has made free so far."""
+
+    id: str
+    freed: int
+    done: bool
 
 
 class TaskCollection(Struct, kw_only=True):

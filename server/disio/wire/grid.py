@@ -247,11 +247,47 @@ class CancelTask(Message, tag="cancel"):
     task: str
 
 
+class PauseTask(Message, tag="pause"):
+    """Hand out nothing more of a task, and call back what is out. Idempotent. Answered by :class:`TaskView`."""
+
+    task: str
+
+
+class ResumeTask(Message, tag="resume"):
+    """Have a paused task go on. Idempotent. Answered by :class:`TaskView`."""
+
+    task: str
+
+
+class DeleteTask(Message, tag="delete", kw_only=True):
+    """Remove all that there is of an ended task; with ``force`` one that has not ended is cancelled first.
+
+    Idempotent while it goes on, and for a while after. Answered by :class:`Deletion` when it is done, or after
+    ``wait`` seconds.
+    """
+
+    task: str
+    force: bool = False
+    wait: float = 0.0
+
+
 class GetGrid(Message, tag="get_grid"):
     """What this manager sees: itself, distributors, volunteers."""
 
 
-Request = SubmitTask | ListTasks | GetTask | GetResults | GetFailures | GetAnswer | CancelTask | GetGrid
+Request = (
+    SubmitTask
+    | ListTasks
+    | GetTask
+    | GetResults
+    | GetFailures
+    | GetAnswer
+    | CancelTask
+    | PauseTask
+    | ResumeTask
+    | DeleteTask
+    | GetGrid
+)
 
 
 class TaskView(Message, tag="task_view", kw_only=True):
@@ -335,6 +371,14 @@ class Answer(Message, tag="answer"):
     data: bytes
 
 
+class Deletion(Message, tag="deletion", kw_only=True):
+    """Answer to :class:`DeleteTask`: how many bytes of the database it has made free so far, and whether it is done."""
+
+    task: str
+    freed: int
+    done: bool
+
+
 class DistributorView(Struct, frozen=True, kw_only=True):
     """A distributor linked to this manager."""
 
@@ -377,7 +421,7 @@ class Failure(Message, tag="failure"):
     message: str
 
 
-Response = TaskView | TaskList | ResultPage | FailurePage | Answer | GridView | Failure
+Response = TaskView | TaskList | ResultPage | FailurePage | Answer | Deletion | GridView | Failure
 
 
 class Call(Message, tag="call"):

@@ -112,7 +112,7 @@ class Moves(RuleBasedStateMachine):
         """A task with its first payloads."""
 
         async def step() -> None:
-            self.number = self.ledger.tasks.next_number
+            self.number = self.ledger.store.take_task_number()
             task = Task(
                 id=f"{self.store.manager}-{self.number}",
                 number=self.number,

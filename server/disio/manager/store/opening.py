@@ -50,6 +50,8 @@ async def _prepare(writer: aiosqlite.Connection, path: Path) -> None:
             f"{path} was written by a newer version of Disio (schema {version}; this one knows {len(files)}); "
             "update Disio, or give another directory with --data"
         )
+    if not version:
+        await queries.set_auto_vacuum(writer)
     await queries.set_wal(writer)
     await queries.set_writing(writer)
     for file in files[version:]:

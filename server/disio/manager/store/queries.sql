@@ -5,6 +5,10 @@
 PRAGMA synchronous = FULL;
 PRAGMA busy_timeout = 5000;
 
+-- name: set_auto_vacuum#
+-- Free pages can be given back to the disk bit by bit. Only heeded in a file that is still empty.
+PRAGMA auto_vacuum = INCREMENTAL;
+
 -- name: set_wal()$
 -- Readers and the writer do not wait for each other.
 PRAGMA journal_mode = WAL;
@@ -91,6 +95,52 @@ UPDATE tasks
 SET state = ?, error = ?, finished = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
     accepted = ?, failed = ?, executions = ?, computing_ms = ?
 WHERE number = ?;
+
+-- ==== removing what an ended task has, bit by bit; its own row is the last ====
+
+-- name: erase_payloads(task, first, count)!
+-- A range of a task's payloads.
+DELETE FROM payloads WHERE task = :task AND idx >= :first AND idx < :first + :count;
+
+-- name: erase_verdicts(task, first, count)!
+-- A range of a task's verdicts.
+DELETE FROM verdicts WHERE task = :task AND idx >= :first AND idx < :first + :count;
+
+-- name: get_last_lease(first, count)$
+-- Where a stretch of so many results ends, whosever they are; null: there are none.
+SELECT max(lease) FROM (SELECT lease FROM results WHERE lease >= :first ORDER BY lease LIMIT :count);
+
+-- name: erase_results(task, first, last)!
+-- A task's results in a stretch.
+DELETE FROM results WHERE lease >= :first AND lease <= :last AND task = :task;
+
+-- name: erase_answer(task)!
+-- What a task's reduce returned.
+DELETE FROM answers WHERE task = :task;
+
+-- name: erase_task(task)!
+-- The task itself.
+DELETE FROM tasks WHERE number = :task;
+
+-- name: erase_unused_files()!
+-- Sources of units that no task uses.
+DELETE FROM files WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.unit = files.sha256);
+
+-- name: get_page_size()$
+-- Bytes of a page.
+PRAGMA page_size;
+
+-- name: count_free_pages()$
+-- Pages of the file that hold nothing.
+PRAGMA freelist_count;
+
+-- name: give_back_pages#
+-- Free pages, up to so many, back to the disk.
+PRAGMA incremental_vacuum(1000);
+
+-- name: move_log_into_file#
+-- The write-ahead log into the file itself, as far as nobody is in the way; only then does the file become shorter.
+PRAGMA wal_checkpoint(PASSIVE);
 
 -- ==== reading ====
 

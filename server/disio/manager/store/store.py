@@ -14,6 +14,7 @@ import structlog
 from disio.claim import claimed
 from disio.manager.store.group import Group
 from disio.manager.store.opening import connections, queries
+from disio.manager.store.upkeep import Upkeep, transaction
 
 LEASE_BLOCK: Final = 1_000_000
 """Lease ids are reserved in blocks, so that none is used twice though answered leases are deleted."""
@@ -38,12 +39,16 @@ class Store:
         self.data = data
         self.manager = ""
         """This manager's id."""
+        self.last_task = 0
+        """The number of the newest task that was ever submitted."""
         self.group: Group
         self.trouble = ""
         """Why the database cannot be written at present; empty if it can."""
         self.retries = 0
         """How many times writing has failed."""
+        self.upkeep: Upkeep
         self._stack = contextlib.AsyncExitStack()
+        self._turn = asyncio.Lock()
         self._writer: aiosqlite.Connection
         self._reader: aiosqlite.Connection
         self._next_lease = self._lease_limit = 1
@@ -54,6 +59,8 @@ class Store:
             self._writer, self._reader = await stack.enter_async_context(connections(self.data))
             self.manager = await queries.get_meta(self._reader, key="manager")
             self._next_lease = self._lease_limit = await queries.get_meta(self._reader, key="leases")
+            self.last_task = await queries.get_meta(self._reader, key="tasks")
+            self.upkeep = Upkeep(self._writer, self._turn)
             self.group = Group()
             self._stack = stack.pop_all()
         return self
@@ -71,6 +78,12 @@ class Store:
             self._lease_limit = self._next_lease + LEASE_BLOCK
             self.group.meta["leases"] = self._lease_limit
         return first
+
+    def take_task_number(self) -> int:
+        """The number of a new task; part of the present group."""
+        self.last_task += 1
+        self.group.meta["tasks"] = self.last_task
+        return self.last_task
 
     async def commit(self) -> None:
         """Write the present group, and begin a new one. Returns when it is durable, however long that takes."""
@@ -90,14 +103,9 @@ class Store:
         group.done.set_result(None)
 
     async def _write(self, group: Group) -> None:
-        try:
+        async with self._turn, transaction(self._writer):
             for query, rows in group.statements():
                 await getattr(queries, query)(self._writer, rows)
-            await self._writer.commit()
-        except sqlite3.OperationalError:
-            with contextlib.suppress(sqlite3.OperationalError):
-                await self._writer.rollback()
-            raise
 
     def _note(self, error: sqlite3.OperationalError) -> None:
         self.retries += 1

@@ -89,6 +89,8 @@ async def test_the_blocking_client_does_the_same(grid: Grid, unit: Path) -> None
             assert client.health().ok
             assert client.grid().distributors[0].url == grid.url
             assert client.cancel(task.id).state == "finished-with-failures"
+            assert client.delete(task.id).done
+            assert task.id not in {one.id for one in client.tasks()}
 
     await asyncio.to_thread(work)
 

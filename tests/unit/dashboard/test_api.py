@@ -62,6 +62,32 @@ async def test_a_task_from_submission_to_answer(http: httpx.AsyncClient, volunte
     assert codec.decode(exact.content) == {"sum": 91, "answer": "ö"}
 
 
+async def test_a_task_is_paused_goes_on_and_is_deleted(http: httpx.AsyncClient, grid: Grid) -> None:
+    """Each answers with how things stand; what does not fit the state is a 409, a deleted task a 404."""
+    task = (await submit(http, source=UNIT.replace("range(", "iter(int, ")))["id"]
+    page = (await http.get(f"/tasks/{task}")).text
+    assert f'action="/tasks/{task}/pause"' in page
+    assert (await http.post(f"/api/tasks/{task}/pause")).json()["state"] == "paused"
+    page = (await http.get(f"/tasks/{task}")).text
+    assert f'action="/tasks/{task}/resume"' in page
+    told = await http.delete(f"/api/tasks/{task}")
+    assert (told.status_code, told.json()["error"]) == (409, "conflict")
+    assert (await http.post(f"/api/tasks/{task}/resume")).json()["state"] == "running"
+    assert (await http.post(f"/tasks/{task}/pause")).headers["location"] == f"/tasks/{task}"
+    assert (await http.post(f"/tasks/{task}/resume")).headers["location"] == f"/tasks/{task}"
+    told = await http.delete(f"/api/tasks/{task}", params={"force": "true", "wait": 20})
+    assert (told.json()["id"], told.json()["done"], told.json()["freed"] > 0) == (task, True, True)
+    assert (await http.get(f"/api/tasks/{task}")).status_code == 404
+    assert (await http.post(f"/api/tasks/{task}/pause")).status_code == 404
+    assert (await http.delete(f"/api/tasks/{task}", params={"force": "maybe"})).status_code == 400
+    task = (await submit(http, params={"count": 0}))["id"]
+    await ended(http, task)
+    assert (await http.post(f"/api/tasks/{task}/pause")).status_code == 409
+    assert f'action="/tasks/{task}/delete"' in (await http.get(f"/tasks/{task}")).text
+    assert (await http.post(f"/tasks/{task}/delete")).headers["location"] == "/"
+    assert task not in [one["id"] for one in (await http.get("/api/tasks")).json()["tasks"]]
+
+
 async def test_results_in_pages_and_as_csv(http: httpx.AsyncClient, volunteer: PythonVolunteer) -> None:
     """``after`` and ``limit`` choose results; CSV has one row for each."""
     task = (await submit(http, params={"count": 7}))["id"]
@@ -239,6 +265,7 @@ async def test_other_peoples_pages_may_not_change_anything(http: httpx.AsyncClie
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
         told = await http.post("/api/tasks", json={"source": UNIT}, headers=headers)
         assert (told.status_code, told.json()["error"]) == (403, "forbidden")
+        assert (await http.delete("/api/tasks/x-1", headers=headers)).status_code == 403
     told = await http.get("/api/tasks", headers={"Host": "evil.example"})
     assert (told.status_code, told.json()["error"]) == (403, "forbidden")
 
@@ -251,6 +278,8 @@ async def test_the_openapi_document_is_whole(http: httpx.AsyncClient) -> None:
         "/api/tasks",
         "/api/tasks/{task}",
         "/api/tasks/{task}/cancel",
+        "/api/tasks/{task}/pause",
+        "/api/tasks/{task}/resume",
         "/api/tasks/{task}/results",
         "/api/tasks/{task}/failures",
         "/api/tasks/{task}/answer",

@@ -49,9 +49,9 @@ def cancel(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = Fals
 
 
 def pause(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Pause a task: volunteers stop computing it, nothing is lost.
+    """Pause a task.
 
-    Answers that were under way are still used. `disio resume` has it go on.
+    Volunteers stop computing it, nothing is lost; answers that were under way are still used. `disio resume` has it go on.
 
     Examples:
       disio pause m4n8gr-1
@@ -76,9 +76,9 @@ def delete(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete an ended task: its payloads, results and answer are gone, for good.
+    """Delete a task with all its results.
 
-    The manager goes on meanwhile. Says how much space that has freed.
+    It must have ended, and is gone for good. Others go on meanwhile. Says how much space that has freed.
 
     Examples:
       disio delete m4n8gr-1

@@ -13,6 +13,7 @@ _MODELS: Final = (
     api.TaskSubmission,
     api.Task,
     api.TaskCollection,
+    api.Deletion,
     api.ResultLine,
     api.FailureLine,
     api.AnswerBody,

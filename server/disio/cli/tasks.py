@@ -51,7 +51,8 @@ def cancel(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = Fals
 def pause(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = False) -> None:
     """Pause a task.
 
-    Volunteers stop computing it, nothing is lost; answers that were under way are still used. `disio resume` has it go on.
+    Volunteers stop computing it, nothing is lost, and answers that were under way are still used. `disio resume` has it
+    go on.
 
     Examples:
       disio pause m4n8gr-1

@@ -19,6 +19,7 @@ from disio.cli.serving import (
     run_process,
 )
 from disio.distributor import DistributorConfig, serve
+from disio.distributor.tls import Tls
 
 
 def distributor(
@@ -40,6 +41,11 @@ def distributor(
     bundle: Annotated[
         Path | None, typer.Option(help="Directory of the bundle to serve.", show_default="the built one")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to serve HTTPS without a proxy.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM).")] = None,
+    http3: Annotated[bool, typer.Option("--http3", help="Serve HTTP/3 too, by UDP on the same port.")] = False,
     trusted_proxies: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,6 +74,7 @@ def distributor(
         discover=discover,
         key=read_key(key),
         hold_seconds=hold,
+        tls=Tls.given(tls_cert, tls_key, http3=http3),
         bundle=bundle,
         trusted_proxies=tuple(trusted_proxies or ()),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from disio.distributor.limits import Limits
+from disio.distributor.tls import Tls
 from disio.wire.zmq import GridKey
 
 
@@ -22,6 +23,7 @@ class DistributorConfig:
         hold_seconds: seconds of work kept for each volunteer, so that it stays busy while a manager is away.
         bundle: the bundle's folder; the installed one by default.
         limits: what volunteers may do.
+        tls: a certificate, to serve HTTPS without a proxy.
         trusted_proxies: addresses or networks of proxies that are believed when they name their clients.
     """
 
@@ -35,4 +37,5 @@ class DistributorConfig:
     hold_seconds: float = 10.0
     bundle: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    tls: Tls | None = None
     trusted_proxies: tuple[str, ...] = ()

@@ -24,7 +24,6 @@ from disio.distributor.delivery import Delivery
 from disio.distributor.files import Content, UnitFiles, bundle_files, scripts
 from disio.distributor.guard import guard
 from disio.distributor.hub import Hub
-from disio.distributor.limits import Limits
 from disio.distributor.metrics import Metrics
 from disio.distributor.neighbours import Neighbours
 from disio.distributor.sockets import RefusedError
@@ -59,7 +58,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
     try:
         async with Spool.opened(config.data, config.limits.spool_bytes) as spool:
             port = listener.getsockname()[1]
-            url = config.url.rstrip("/") or _address(config.host, port)
+            url = config.url.rstrip("/") or _address(config, port)
             metrics = Metrics()
             greeting = DistributorHello(
                 version=GRID_VERSION,
@@ -116,9 +115,7 @@ async def _http(parts: Parts, listener: socket.socket) -> AsyncIterator[asyncio.
     async def announce() -> None:
         started.set()
 
-    serving = asyncio.create_task(
-        serve_http(app, _hypercorn(parts.config.limits, listener), shutdown_trigger=stopping.wait)
-    )
+    serving = asyncio.create_task(serve_http(app, _hypercorn(parts.config, listener), shutdown_trigger=stopping.wait))
     waiting = asyncio.create_task(started.wait())
     await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
     try:
@@ -132,8 +129,10 @@ async def _http(parts: Parts, listener: socket.socket) -> AsyncIterator[asyncio.
         await asyncio.gather(serving, waiting, return_exceptions=True)
 
 
-def _hypercorn(limits: Limits, listener: socket.socket) -> Config:
-    config = Config()
+def _hypercorn(settings: DistributorConfig, listener: socket.socket) -> Config:
+    limits, config = settings.limits, Config()
+    if settings.tls is not None:
+        settings.tls.apply(config, settings.host, listener.getsockname()[1])
     # Hypercorn closes the descriptor that it is given.
     config.bind = [f"fd://{listener.detach()}"]
     config.websocket_ping_interval = limits.ping_seconds
@@ -175,10 +174,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(host: str, port: int) -> str:
+def _address(config: DistributorConfig, port: int) -> str:
+    scheme, host = "https" if config.tls else "http", config.host
     if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared with, not bound to
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def _announce(config: DistributorConfig, distributor: str, port: int, url: str) -> None:

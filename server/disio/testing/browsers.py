@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from glob import glob
 from pathlib import Path
 from typing import Final, Literal
@@ -86,19 +86,19 @@ def _playwright_chromium() -> Path | None:
     return programs[-1] if programs else None
 
 
-def _command(name: str, program: Path, profile: Path, url: str, *, headless: bool) -> list[str]:
+def _command(name: str, program: Path, profile: Path, *, headless: bool) -> list[str]:
     if name == "chromium":
         mode = ["--headless=new"] if headless else []
-        return [str(program), *mode, *chromium_flags(), f"--user-data-dir={profile}", url]
+        return [str(program), *mode, *chromium_flags(), f"--user-data-dir={profile}"]
     if name == "firefox":
         (profile / "user.js").write_text(_FIREFOX_PREFERENCES)
-        return [str(program), *(["--headless"] if headless else []), "--no-remote", "--profile", str(profile), url]
+        return [str(program), *(["--headless"] if headless else []), "--no-remote", "--profile", str(profile)]
     if headless:
         xvfb = shutil.which("xvfb-run")
         if xvfb is None:
             raise BrowserError("WebKit needs a screen; install xvfb with `apt-get install xvfb`")
-        return [xvfb, "-a", str(program), url]
-    return [str(program), url]
+        return [xvfb, "-a", str(program)]
+    return [str(program)]
 
 
 _FIREFOX_PREFERENCES: Final = "".join(
@@ -139,8 +139,10 @@ class Browser:
 
 
 @contextlib.asynccontextmanager
-async def open_browser(url: str, *, browser: str = "chromium", headless: bool = True) -> AsyncIterator[Browser]:
-    """Open ``url`` in a fresh browser with an empty profile, and end it afterwards.
+async def open_browser(
+    url: str, *, browser: str = "chromium", headless: bool = True, flags: Sequence[str] = ()
+) -> AsyncIterator[Browser]:
+    """Open ``url`` in a fresh browser with an empty profile, and end it afterwards; ``flags`` are more for its command.
 
     Raises:
         BrowserError: there is no such browser here, or it ended at once.
@@ -152,7 +154,9 @@ async def open_browser(url: str, *, browser: str = "chromium", headless: bool = 
         if browser == "webkit" and os.geteuid() == 0:
             environment["WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS"] = "1"
         child = await asyncio.create_subprocess_exec(
-            *_command(browser, program, profile, url, headless=headless),
+            *_command(browser, program, profile, headless=headless),
+            *flags,
+            url,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

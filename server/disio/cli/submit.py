@@ -8,8 +8,8 @@ import typer
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption
 from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
-from disio.cli.progress import TaskProgress
 from disio.client import Client, Task
+from disio.client.progress import TaskProgress
 from disio.wire.api import encode
 
 
@@ -43,7 +43,7 @@ def submit(
             return
         if not as_json:
             output.err.print(f"task [bold]{task.id}[/] submitted; Ctrl-C stops waiting, not the task")
-        with TaskProgress() as progress:
+        with TaskProgress(output.err) as progress:
             task = client.wait(task.id, on_progress=progress.show)
     _tell(task, as_json=as_json, ended=True)
     if task.state != "finished":

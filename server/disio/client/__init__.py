@@ -1,20 +1,25 @@
 """Researchers' programs talk to a grid by :class:`Client`, or by :class:`AsyncClient` in asyncio."""
 
+from disio.client.async_task import AsyncTask
 from disio.client.asynchronous import AsyncClient
 from disio.client.blocking import Client
-from disio.client.core import WaitTimeoutError
-from disio.client.models import Failure, Result
-from disio.wire.api import Distributor, Grid, Manager, Task, Volunteer
+from disio.client.core import TaskFailedError, WaitTimeoutError
+from disio.client.models import Failure, Log, Result
+from disio.client.task import Task
+from disio.wire.api import Distributor, Grid, Manager, Volunteer
 
 __all__ = [
     "AsyncClient",
+    "AsyncTask",
     "Client",
     "Distributor",
     "Failure",
     "Grid",
+    "Log",
     "Manager",
     "Result",
     "Task",
+    "TaskFailedError",
     "Volunteer",
     "WaitTimeoutError",
 ]

@@ -1,17 +1,28 @@
 """The client for asyncio."""
 
+import asyncio
+import contextlib
 import inspect
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self
 
 import httpx
 
 from disio.client import core
+from disio.client.async_task import AsyncTask
 from disio.client.models import Failure, Result
+from disio.client.streams import FOLLOW_SECONDS, By, Following
+from disio.errors import UnreachableError
 from disio.unit import codec
-from disio.wire import api
+from disio.wire import api, grid
+
+
+class TaskCollection(api.TaskCollection, kw_only=True):
+    """All tasks, as this client hands them out."""
+
+    tasks: list[AsyncTask]  # type: ignore[assignment]
 
 
 class AsyncClient:
@@ -27,6 +38,7 @@ class AsyncClient:
     def __init__(self, url: str | None = None, *, timeout: float = core.TIMEOUT_SECONDS) -> None:
         self.url = core.base_url(url)
         self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=core.by_proxy(self.url))
+        self._feeding: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -35,7 +47,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections; idempotent."""
+        """Wait until all iterables of payloads are at their ends, and close all connections; idempotent."""
+        await asyncio.gather(*self._feeding, return_exceptions=True)
         await self._http.aclose()
 
     async def submit(
@@ -45,34 +58,59 @@ class AsyncClient:
         *,
         source: str | None = None,
         filename: str | None = None,
+        payloads: Iterable[Any] | AsyncIterable[Any] | None = None,
+        open: bool = False,  # noqa: A002 - as in the API
         name: str = "",
         priority: int = 0,
         manager: str = "",
-    ) -> api.Task:
+    ) -> AsyncTask:
         """Submit the unit in the file ``unit``, or in the text ``source``, with parameters.
+
+        Args:
+            unit: a file.
+            params: what ``split`` and ``reduce`` are given.
+            source: the text of a unit, instead of a file.
+            filename: what to call it in tracebacks.
+            payloads: take the place of ``split``: values that are taken from here meanwhile, only as fast as they
+                are computed. What the iterable raises cancels the task, and is raised where the task is waited for.
+            open: the task waits for payloads: see :meth:`AsyncTask.add <disio.client.AsyncTask.add>` and ``close``.
+            name: what to call the task.
+            priority: higher goes first.
+            manager: which one shall own the task; the least busy one if empty.
 
         Raises:
             UnitError: the unit cannot be used; says why.
             UsageError: the file cannot be read.
             CodecError: a parameter is no value that can travel.
         """
+        fed = payloads is not None
         body = core.submission(
-            unit, params, source=source, filename=filename, name=name, priority=priority, manager=manager
+            unit,
+            params,
+            source=source,
+            filename=filename,
+            name=name,
+            priority=priority,
+            manager=manager,
+            open=open or fed,
         )
-        return core.parse(await self._post("/api/tasks", body), api.Task)
+        task = self._task(await self._post("/api/tasks", body))
+        if payloads is not None:
+            self._feeding.append(task._feed(payloads))
+        return task
 
-    async def tasks(self) -> list[api.Task]:
+    async def tasks(self) -> list[AsyncTask]:
         """All tasks, newest first."""
-        return core.parse(await self._get("/api/tasks"), api.TaskCollection).tasks
+        return [task._bind(self) for task in core.parse(await self._get("/api/tasks"), TaskCollection).tasks]
 
-    async def task(self, task: str, *, since: int | None = None, wait: float = 0.0) -> api.Task:
+    async def task(self, task: str, *, since: int | None = None, wait: float = 0.0) -> AsyncTask:
         """One task; with ``wait``, once its version has passed ``since`` or so many seconds have.
 
         Raises:
             NotFoundError: there is no such task.
         """
         query = core.query(since=since, wait=wait or None)
-        return core.parse(await self._get(core.task_path(task), query, wait=wait), api.Task)
+        return self._task(await self._get(core.task_path(task), query, wait=wait))
 
     async def results(self, task: str, *, after: int = -1, limit: int | None = None) -> AsyncIterator[Result]:
         """Accepted results in order of index, as they stand now."""
@@ -92,25 +130,60 @@ class AsyncClient:
         """
         return codec.decode(await self._get(core.task_path(task, "/answer"), {"format": "codec"}))
 
-    async def cancel(self, task: str) -> api.Task:
-        """Cancel a task; idempotent. What was accepted stays."""
-        return core.parse(await self._post(core.task_path(task, "/cancel"), b""), api.Task)
+    async def outcomes(
+        self, task: str, *, by: By = "settled", after: int = -1, payloads: bool = True
+    ) -> AsyncIterator[grid.OutcomeView]:
+        """Settled payloads as they come, until there will be no more; goes on over broken connections.
 
-    async def pause(self, task: str) -> api.Task:
+        Args:
+            task: the task's id.
+            by: ``index`` or ``settled``: the order.
+            after: go on after this index, or after this ``settled``.
+            payloads: whether inputs are wanted as well.
+        """
+        following = Following(by, after, payloads=payloads)
+        while True:
+            try:
+                async for chunk in self._stream(task, "outcomes", following.query(), FOLLOW_SECONDS):
+                    for seen in following.feed(chunk):
+                        yield seen
+            except UnreachableError as error:
+                await asyncio.sleep(following.patience.pause(error, time.monotonic()))
+            else:
+                return
+
+    async def add_payloads(self, task: str, body: bytes) -> int:
+        """Send one request of payloads (see ``AsyncTask.add``); how many it has now."""
+        query = core.query(wait=core.WAIT_SECONDS)
+        path = core.task_path(task, "/payloads")
+        request = self._http.build_request(
+            "POST", path, params=query, content=body, headers={"Content-Type": api.MSGPACK_TYPE}
+        )
+        return core.parse(await self._send(request, core.WAIT_SECONDS), api.Stored).stored
+
+    async def close_task(self, task: str) -> AsyncTask:
+        """An open task gets no more payloads; idempotent."""
+        return self._task(await self._post(core.task_path(task, "/close"), b""))
+
+    async def cancel(self, task: str) -> AsyncTask:
+        """Cancel a task; idempotent. What was accepted stays."""
+        return self._task(await self._post(core.task_path(task, "/cancel"), b""))
+
+    async def pause(self, task: str) -> AsyncTask:
         """Pause a running task; idempotent. What volunteers hold is called back, nothing is lost.
 
         Raises:
             ConflictError: it is not running.
         """
-        return core.parse(await self._post(core.task_path(task, "/pause"), b""), api.Task)
+        return self._task(await self._post(core.task_path(task, "/pause"), b""))
 
-    async def resume(self, task: str) -> api.Task:
+    async def resume(self, task: str) -> AsyncTask:
         """Have a paused task go on; idempotent.
 
         Raises:
             ConflictError: it is not paused.
         """
-        return core.parse(await self._post(core.task_path(task, "/resume"), b""), api.Task)
+        return self._task(await self._post(core.task_path(task, "/resume"), b""))
 
     async def delete(
         self,
@@ -153,8 +226,8 @@ class AsyncClient:
         task: str,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the wait of the task, not of this coroutine
-        on_progress: Callable[[api.Task], Awaitable[None] | None] | None = None,
-    ) -> api.Task:
+        on_progress: Callable[[AsyncTask], Awaitable[None] | None] | None = None,
+    ) -> AsyncTask:
         """Wait until the task has ended; ``on_progress`` is called with it whenever it has changed.
 
         Raises:
@@ -184,15 +257,30 @@ class AsyncClient:
         limit: int | None = None,
     ) -> AsyncIterator[bytes]:
         """The bytes of ``results`` or ``failures`` as the dashboard sends them; format ndjson or csv."""
-        query = core.query(after=after, limit=limit, format=format or None)
+        async for chunk in self._stream(task, what, core.query(after=after, limit=limit, format=format or None)):
+            yield chunk
+
+    async def _stream(
+        self,
+        task: str,
+        what: str,
+        query: Mapping[str, str],
+        timeout: float | None = None,  # noqa: ASYNC109 - of each read
+    ) -> AsyncIterator[bytes]:
+        request = self._http.build_request("GET", core.task_path(task, f"/{what}"), params=query)
+        request.extensions["timeout"]["read"] = timeout or request.extensions["timeout"]["read"]
         try:
-            async with self._http.stream("GET", core.task_path(task, f"/{what}"), params=query) as response:
+            response = await self._http.send(request, stream=True)
+            async with contextlib.aclosing(response):
                 if response.status_code >= 400:
                     core.check(response.status_code, await response.aread())
                 async for chunk in response.aiter_bytes():
                     yield chunk
         except httpx.TransportError as error:
             raise core.unreachable(self.url, error) from None
+
+    def _task(self, content: bytes) -> AsyncTask:
+        return core.parse(content, AsyncTask)._bind(self)
 
     async def _lines(self, task: str, what: str, after: int, limit: int | None) -> AsyncIterator[bytes]:
         splitter = core.LineSplitter()

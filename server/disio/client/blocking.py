@@ -1,16 +1,27 @@
 """The client for programs without asyncio: the twin of ``asynchronous``, method for method."""
 
+import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import httpx
 
 from disio.client import core
 from disio.client.models import Failure, Result
+from disio.client.streams import FOLLOW_SECONDS, By, Following
+from disio.client.task import Task
+from disio.errors import UnreachableError
 from disio.unit import codec
-from disio.wire import api
+from disio.wire import api, grid
+
+
+class TaskCollection(api.TaskCollection, kw_only=True):
+    """All tasks, as this client hands them out."""
+
+    tasks: list[Task]  # type: ignore[assignment]
 
 
 class Client:
@@ -26,6 +37,7 @@ class Client:
     def __init__(self, url: str | None = None, *, timeout: float = core.TIMEOUT_SECONDS) -> None:
         self.url = core.base_url(url)
         self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=core.by_proxy(self.url))
+        self._feeding: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         return self
@@ -34,7 +46,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close all connections; idempotent."""
+        """Wait until all iterables of payloads are at their ends, and close all connections; idempotent."""
+        for feeding in self._feeding:
+            feeding.join()
         self._http.close()
 
     def submit(
@@ -44,34 +58,59 @@ class Client:
         *,
         source: str | None = None,
         filename: str | None = None,
+        payloads: Iterable[Any] | None = None,
+        open: bool = False,  # noqa: A002 - as in the API
         name: str = "",
         priority: int = 0,
         manager: str = "",
-    ) -> api.Task:
+    ) -> Task:
         """Submit the unit in the file ``unit``, or in the text ``source``, with parameters.
+
+        Args:
+            unit: a file.
+            params: what ``split`` and ``reduce`` are given.
+            source: the text of a unit, instead of a file.
+            filename: what to call it in tracebacks.
+            payloads: take the place of ``split``: values that are taken from here meanwhile, only as fast as they
+                are computed. What the iterable raises cancels the task, and is raised where the task is waited for.
+            open: the task waits for payloads: see :meth:`Task.add <disio.client.Task.add>` and ``close``.
+            name: what to call the task.
+            priority: higher goes first.
+            manager: which one shall own the task; the least busy one if empty.
 
         Raises:
             UnitError: the unit cannot be used; says why.
             UsageError: the file cannot be read.
             CodecError: a parameter is no value that can travel.
         """
+        fed = payloads is not None
         body = core.submission(
-            unit, params, source=source, filename=filename, name=name, priority=priority, manager=manager
+            unit,
+            params,
+            source=source,
+            filename=filename,
+            name=name,
+            priority=priority,
+            manager=manager,
+            open=open or fed,
         )
-        return core.parse(self._post("/api/tasks", body), api.Task)
+        task = self._task(self._post("/api/tasks", body))
+        if payloads is not None:
+            self._feeding.append(task._feed(payloads))
+        return task
 
-    def tasks(self) -> list[api.Task]:
+    def tasks(self) -> list[Task]:
         """All tasks, newest first."""
-        return core.parse(self._get("/api/tasks"), api.TaskCollection).tasks
+        return [task._bind(self) for task in core.parse(self._get("/api/tasks"), TaskCollection).tasks]
 
-    def task(self, task: str, *, since: int | None = None, wait: float = 0.0) -> api.Task:
+    def task(self, task: str, *, since: int | None = None, wait: float = 0.0) -> Task:
         """One task; with ``wait``, once its version has passed ``since`` or so many seconds have.
 
         Raises:
             NotFoundError: there is no such task.
         """
         query = core.query(since=since, wait=wait or None)
-        return core.parse(self._get(core.task_path(task), query, wait=wait), api.Task)
+        return self._task(self._get(core.task_path(task), query, wait=wait))
 
     def results(self, task: str, *, after: int = -1, limit: int | None = None) -> Iterator[Result]:
         """Accepted results in order of index, as they stand now."""
@@ -91,25 +130,59 @@ class Client:
         """
         return codec.decode(self._get(core.task_path(task, "/answer"), {"format": "codec"}))
 
-    def cancel(self, task: str) -> api.Task:
-        """Cancel a task; idempotent. What was accepted stays."""
-        return core.parse(self._post(core.task_path(task, "/cancel"), b""), api.Task)
+    def outcomes(
+        self, task: str, *, by: By = "settled", after: int = -1, payloads: bool = True
+    ) -> Iterator[grid.OutcomeView]:
+        """Settled payloads as they come, until there will be no more; goes on over broken connections.
 
-    def pause(self, task: str) -> api.Task:
+        Args:
+            task: the task's id.
+            by: ``index`` or ``settled``: the order.
+            after: go on after this index, or after this ``settled``.
+            payloads: whether inputs are wanted as well.
+        """
+        following = Following(by, after, payloads=payloads)
+        while True:
+            try:
+                for chunk in self._stream(task, "outcomes", following.query(), FOLLOW_SECONDS):
+                    yield from following.feed(chunk)
+            except UnreachableError as error:
+                time.sleep(following.patience.pause(error, time.monotonic()))
+            else:
+                return
+
+    def add_payloads(self, task: str, body: bytes) -> int:
+        """Send one request of payloads (see ``Task.add``); how many it has now."""
+        query = core.query(wait=core.WAIT_SECONDS)
+        path = core.task_path(task, "/payloads")
+        request = self._http.build_request(
+            "POST", path, params=query, content=body, headers={"Content-Type": api.MSGPACK_TYPE}
+        )
+        return core.parse(self._send(request, core.WAIT_SECONDS), api.Stored).stored
+
+    def close_task(self, task: str) -> Task:
+        """An open task gets no more payloads; idempotent."""
+        return self._task(self._post(core.task_path(task, "/close"), b""))
+
+    def cancel(self, task: str) -> Task:
+        """Cancel a task; idempotent. What was accepted stays."""
+        return self._task(self._post(core.task_path(task, "/cancel"), b""))
+
+    def pause(self, task: str) -> Task:
         """Pause a running task; idempotent. What volunteers hold is called back, nothing is lost.
 
         Raises:
             ConflictError: it is not running.
         """
-        return core.parse(self._post(core.task_path(task, "/pause"), b""), api.Task)
+        return self._task(self._post(core.task_path(task, "/pause"), b""))
 
-    def resume(self, task: str) -> api.Task:
+    def resume(self, task: str) -> Task:
         """Have a paused task go on; idempotent.
 
         Raises:
             ConflictError: it is not paused.
         """
-        return core.parse(self._post(core.task_path(task, "/resume"), b""), api.Task)
+        return self._task(self._post(core.task_path(task, "/resume"), b""))
 
     def delete(
         self,
@@ -150,8 +223,8 @@ class Client:
         task: str,
         *,
         timeout: float | None = None,
-        on_progress: Callable[[api.Task], None] | None = None,
-    ) -> api.Task:
+        on_progress: Callable[[Task], None] | None = None,
+    ) -> Task:
         """Wait until the task has ended; ``on_progress`` is called with it whenever it has changed.
 
         Raises:
@@ -179,14 +252,22 @@ class Client:
         limit: int | None = None,
     ) -> Iterator[bytes]:
         """The bytes of ``results`` or ``failures`` as the dashboard sends them; format ndjson or csv."""
-        query = core.query(after=after, limit=limit, format=format or None)
+        return self._stream(task, what, core.query(after=after, limit=limit, format=format or None))
+
+    def _stream(self, task: str, what: str, query: Mapping[str, str], timeout: float | None = None) -> Iterator[bytes]:
+        request = self._http.build_request("GET", core.task_path(task, f"/{what}"), params=query)
+        request.extensions["timeout"]["read"] = timeout or request.extensions["timeout"]["read"]
         try:
-            with self._http.stream("GET", core.task_path(task, f"/{what}"), params=query) as response:
+            response = self._http.send(request, stream=True)
+            with contextlib.closing(response):
                 if response.status_code >= 400:
                     core.check(response.status_code, response.read())
                 yield from response.iter_bytes()
         except httpx.TransportError as error:
             raise core.unreachable(self.url, error) from None
+
+    def _task(self, content: bytes) -> Task:
+        return core.parse(content, Task)._bind(self)
 
     def _lines(self, task: str, what: str, after: int, limit: int | None) -> Iterator[bytes]:
         splitter = core.LineSplitter()

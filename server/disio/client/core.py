@@ -68,6 +68,7 @@ def submission(
     name: str,
     priority: int,
     manager: str,
+    open: bool,  # noqa: A002 - as in the API
 ) -> bytes:
     """The body that submits a unit: the file ``unit``, or ``source`` text.
 
@@ -89,6 +90,7 @@ def submission(
         name=name,
         priority=priority,
         manager=manager,
+        open=open,
     )
     try:
         encoded = api.encode(body)
@@ -176,6 +178,29 @@ class WaitTimeoutError(DisioError):
     """The task had not ended when the time to wait was over; it goes on."""
 
     code = "wait_timeout"
+
+
+class TaskFailedError(DisioError):
+    """The task came to no good end: it failed, or was cancelled."""
+
+    code = "task_failed"
+
+
+def check_end(task: api.Task) -> None:
+    """Nothing, if a task that has ended came to a good end.
+
+    Raises:
+        TaskFailedError: it failed, or was cancelled.
+    """
+    if task.state in ("failed", "cancelled"):
+        reason = f": {task.error}" if task.error else ""
+        raise TaskFailedError(f"task {task.id} is {task.state}{reason}")
+
+
+def update(task: api.Task, seen: api.Task) -> None:
+    """Bring what is known of a task to what was seen of it now."""
+    for name in api.Task.__struct_fields__:
+        setattr(task, name, getattr(seen, name))
 
 
 def still_running(task: api.Task) -> WaitTimeoutError:

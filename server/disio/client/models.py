@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from disio.unit import codec
-from disio.wire import api
+from disio.wire import api, grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,27 @@ class Result:
             volunteer=line.volunteer,
             log=line.log,
         )
+
+    @classmethod
+    def from_outcome(cls, seen: grid.OutcomeView) -> "Result":
+        """From an accepted outcome that came with its payload."""
+        return cls(
+            index=seen.index,
+            payload=codec.decode(seen.payload),
+            value=codec.decode(seen.data),
+            ms=seen.ms,
+            volunteer=seen.volunteer,
+            log=seen.log,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What the unit printed while it computed one payload."""
+
+    index: int
+    text: str
+    volunteer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

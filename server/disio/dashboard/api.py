@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -12,11 +12,11 @@ from quart import Blueprint, Response, current_app, request
 from quart_schema import document_querystring, document_request, document_response, operation_id, tag
 
 import disio
-from disio.dashboard import asking
+from disio.dashboard import asking, views
 from disio.dashboard.links import Links
 from disio.errors import UsageError
 from disio.unit import codec
-from disio.wire import api
+from disio.wire import api, grid
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -61,6 +61,29 @@ class ResultsQuery(Page, kw_only=True):
     format: Literal["ndjson", "csv"] = "ndjson"
 
 
+class OutcomesQuery(Struct, kw_only=True):
+    """Query of outcomes."""
+
+    by: Annotated[
+        Literal["index", "settled"],
+        Meta(description="In order of index, each once all before it are settled; or in the order of settling."),
+    ] = "settled"
+    after: Annotated[api.Index, Meta(description="Only what comes after this index, or this `settled`.")] = -1
+    payloads: Annotated[bool, Meta(description="With the payloads.")] = True
+    format: Annotated[
+        Literal["ndjson", "msgpack"],
+        Meta(
+            description="One JSON object a line; or packs: 4 bytes length (little-endian) and msgpack, in codec bytes."
+        ),
+    ] = "ndjson"
+
+
+class Room(Struct, kw_only=True):
+    """Query of additions to an open task."""
+
+    wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits for room at most.")] = 20.0
+
+
 class AnswerQuery(Struct, kw_only=True):
     """Query of an answer: ``auto`` is a picture's own bytes if it is one, else JSON; ``codec`` the exact bytes."""
 
@@ -85,18 +108,20 @@ def query(kind: type[S]) -> S:
         raise UsageError(f"the query string does not fit: {error}") from None
 
 
-async def body(kind: type[S]) -> S:
-    """The request's JSON body as a struct.
+async def body(kind: type[S], decode: Callable[..., Any] = msgspec.json.decode) -> S:
+    """The request's body (JSON, unless another ``decode`` is given) as a struct.
 
     Raises:
-        UsageError: it is no JSON, or does not fit.
+        UsageError: it cannot be read, or does not fit.
     """
     try:
-        return msgspec.json.decode(await request.get_data(), type=kind)
+        found: S = decode(await request.get_data(), type=kind)
     except msgspec.ValidationError as error:
         raise UsageError(f"the body does not fit: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"the body is no JSON: {error}") from None
+        form = "JSON" if decode is msgspec.json.decode else "msgpack"
+        raise UsageError(f"the body is no {form}: {error}") from None
+    return found
 
 
 @blueprint.post("/tasks")
@@ -185,6 +210,51 @@ async def delete_task(task: str) -> Response:
     """Delete an ended task and all its results, and say how much space that freed. Ask again until it is done."""
     wanted = query(DeleteQuery)
     return _json(await asking.delete(links(), task, force=wanted.force, wait=wanted.wait))
+
+
+@blueprint.post("/tasks/<task>/payloads")
+@tag(["tasks"])
+@operation_id("add_payloads")
+@document_querystring(Room)
+@document_request(api.PayloadAddition)
+@document_response(api.Stored)
+@document_response(api.ErrorBody, 404)
+@document_response(api.ErrorBody, 409)
+async def add_payloads(task: str) -> Response:
+    """Add payloads to an open task, each once however often it is sent."""
+    wait = query(Room).wait
+    if request.mimetype == api.MSGPACK_TYPE:
+        encoded = await body(api.EncodedAddition, msgspec.msgpack.decode)
+        return _json(await asking.add(links(), task, encoded.first, encoded.payloads, wait))
+    plain = await body(api.PayloadAddition)
+    payloads = [codec.encode(payload) for payload in plain.payloads]
+    return _json(await asking.add(links(), task, plain.first, payloads, wait))
+
+
+@blueprint.post("/tasks/<task>/close")
+@tag(["tasks"])
+@operation_id("close_task")
+@document_response(api.Task)
+@document_response(api.ErrorBody, 404)
+@document_response(api.ErrorBody, 409)
+async def close_task(task: str) -> Response:
+    """An open task gets no more payloads. Idempotent."""
+    return _json(await asking.close(links(), task))
+
+
+@blueprint.get("/tasks/<task>/outcomes")
+@tag(["results"])
+@operation_id("get_outcomes")
+@document_querystring(OutcomesQuery)
+@document_response(api.OutcomeLine)
+@document_response(api.ErrorBody, 404)
+async def get_outcomes(task: str) -> Response:
+    """Settled payloads, accepted or set aside, streamed as they come until there will be no more."""
+    wanted = query(OutcomesQuery)
+    pages = asking.outcomes(links(), task, by=wanted.by, after=wanted.after, payloads=wanted.payloads)
+    if wanted.format == "msgpack":
+        return await _stream(_packs(pages), api.MSGPACK_TYPE, f"{task}.msgpack")
+    return await _stream(_outcome_lines(pages), api.NDJSON_TYPE, f"{task}.ndjson")
 
 
 @blueprint.get("/tasks/<task>/results")
@@ -285,6 +355,17 @@ async def _stream(chunks: AsyncIterator[bytes], content_type: str, filename: str
 async def _ndjson(lines: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
     async for batch in _batches(lines):
         yield b"".join(api.encode(line) + b"\n" for line in batch)
+
+
+async def _outcome_lines(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[bytes]:
+    async for page in pages:
+        yield b"".join(api.encode(views.outcome(item)) + b"\n" for item in page) or b"\n"
+
+
+async def _packs(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[bytes]:
+    async for page in pages:
+        pack = grid.encode(page)
+        yield len(pack).to_bytes(4, "little") + pack
 
 
 async def _csv(lines: AsyncIterator[api.ResultLine]) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from disio.dashboard import views
 from disio.dashboard.links import Link, Links
@@ -13,8 +14,8 @@ PAGE: int = 500
 """Results asked of a manager at once."""
 
 
-async def submit(links: Links, submission: api.TaskSubmission) -> api.Task:
-    """Hand a work unit to a manager.
+async def submit(links: Links, submission: api.TaskSubmission, owner: str = "") -> api.Task:
+    """Hand a work unit of a researcher to a manager.
 
     Raises:
         UsageError: the parameters are no encoded value.
@@ -28,6 +29,8 @@ async def submit(links: Links, submission: api.TaskSubmission) -> api.Task:
         params=_params(submission),
         name=submission.name,
         priority=submission.priority,
+        open=submission.open,
+        owner=owner,
     )
     return views.task(await link.call(request, grid.TaskView))
 
@@ -115,6 +118,36 @@ async def failures(
             return
         after = page.items[-1].index
         left = None if left is None else left - len(page.items)
+
+
+async def add(links: Links, task: str, first: int, payloads: list[bytes], wait: float) -> api.Stored:
+    """Add payloads to an open task; held back for ``wait`` seconds while it has no room."""
+    link = await links.for_task(task)
+    request = grid.AddPayloads(task=task, first=first, payloads=payloads, wait=wait)
+    return api.Stored(stored=(await link.call(request, grid.Added, wait=wait)).stored)
+
+
+async def close(links: Links, task: str) -> api.Task:
+    """An open task gets no more payloads; idempotent."""
+    link = await links.for_task(task)
+    return views.task(await link.call(grid.CloseTask(task), grid.TaskView))
+
+
+async def outcomes(
+    links: Links, task: str, *, by: Literal["index", "settled"], after: int, payloads: bool
+) -> AsyncIterator[list[grid.OutcomeView]]:
+    """Settled payloads as they come, until there will be no more; an empty list now and then while there are none."""
+    while True:
+        link = await links.for_task(task)
+        request = grid.GetOutcomes(
+            task=task, by=by, after=after, limit=PAGE, wait=api.KEEPALIVE_SECONDS, payloads=payloads
+        )
+        page = await link.call(request, grid.OutcomePage, wait=api.KEEPALIVE_SECONDS)
+        if page.end:
+            return
+        yield page.items
+        if page.items:
+            after = page.items[-1].index if by == "index" else page.items[-1].settled
 
 
 async def answer(links: Links, task: str) -> bytes:

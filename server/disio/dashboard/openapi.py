@@ -16,6 +16,10 @@ _MODELS: Final = (
     api.Deletion,
     api.ResultLine,
     api.FailureLine,
+    api.OutcomeLine,
+    api.PayloadAddition,
+    api.Stored,
+    api.Deletion,
     api.AnswerBody,
     api.Grid,
     api.Health,
@@ -30,6 +34,10 @@ def _content(model: Any) -> dict[str, Any]:
     reference = {"schema": {"$ref": _REFERENCE.format(name=model.__name__)}}
     if model is api.ResultLine:
         return {api.NDJSON_TYPE: reference, "text/csv": _TEXT}
+    if model is api.OutcomeLine:
+        return {api.NDJSON_TYPE: reference, api.MSGPACK_TYPE: _BINARY}
+    if model is api.PayloadAddition:
+        return {"application/json": reference, api.MSGPACK_TYPE: _BINARY}
     if model is api.FailureLine:
         return {api.NDJSON_TYPE: reference}
     if model is api.AnswerBody:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from disio.errors import CodecError
 from disio.unit import codec
 from disio.wire import api, grid
@@ -47,6 +49,8 @@ def task(view: grid.TaskView, *, reachable: bool = True) -> api.Task:
         rate=view.rate,
         has_answer=view.has_answer,
         reachable=reachable,
+        open=view.open,
+        owner=view.owner,
     )
 
 
@@ -67,6 +71,25 @@ def result(view: grid.ResultView) -> api.ResultLine:
         volunteer=view.volunteer,
         log=view.log,
     )
+
+
+def outcome(view: grid.OutcomeView) -> api.OutcomeLine:
+    """A settled payload as the API shows it."""
+    line = api.OutcomeLine(
+        index=view.index,
+        settled=view.settled,
+        accepted=view.accepted,
+        ms=view.ms,
+        volunteer=view.volunteer,
+        log=view.log,
+    )
+    if view.payload:
+        line.payload, line.payload_encoded = readable(view.payload), api.to_base64(view.payload)
+    if view.accepted:
+        line.result, line.encoded = readable(view.data), api.to_base64(view.data)
+    else:
+        line.failure = msgspec.json.decode(view.data)
+    return line
 
 
 def failure(view: grid.FailureView) -> api.FailureLine:

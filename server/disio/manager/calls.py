@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, StoreError, UnitError
+from disio.manager.adding import add_payloads, close
 from disio.manager.intake import read_report
 from disio.manager.ledger import Ledger
 from disio.manager.links import volunteer_view
+from disio.manager.outcomes import outcomes
 from disio.manager.removing import Remover
 from disio.manager.store.opening import DATABASE
 from disio.manager.tasks import Task
@@ -39,46 +42,48 @@ class Calls:
         self._remover = remover
         self._address = address
         self._since = time.time()
+        self._handlers: dict[type[grid.Request], Callable[[Any], Awaitable[grid.Response]]] = {
+            grid.SubmitTask: self._submit,
+            grid.AddPayloads: self._add,
+            grid.CloseTask: self._close,
+            grid.ListTasks: self._list,
+            grid.GetTask: self._task,
+            grid.GetResults: self._results,
+            grid.GetFailures: self._failures,
+            grid.GetOutcomes: self._outcomes,
+            grid.GetAnswer: self._task_answer,
+            grid.CancelTask: partial(self._moved, ledger.cancel),
+            grid.PauseTask: partial(self._moved, ledger.pause),
+            grid.ResumeTask: partial(self._moved, ledger.go_on),
+            grid.DeleteTask: self._delete,
+            grid.GetGrid: self._grid,
+        }
 
     async def answer(self, request: grid.Request) -> grid.Response:
         """The response to a request; what goes wrong is a response too."""
         try:
-            return await self._answer(request)
+            return await self._handlers[type(request)](request)
         except DisioError as error:
             return grid.Failure(error.code, str(error))
         except Exception:  # one caller's trouble is not the grid's
             _log.exception("a call could not be answered", request=type(request).__name__)
             return grid.Failure(DisioError.code, "the manager failed at this; its log says why (a bug in Disio)")
 
-    async def _answer(self, request: grid.Request) -> grid.Response:
-        response: grid.Response
-        match request:
-            case grid.SubmitTask():
-                response = await self._submit(request)
-            case grid.ListTasks():
-                await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS))
-                response = await self._durable(self._ledger.tasks.list())
-            case grid.GetTask():
-                task = self._ledger.tasks.find(request.task)
-                await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS), task)
-                response = await self._durable(self._ledger.tasks.view(task))
-            case grid.GetResults():
-                response = await self._results(request)
-            case grid.GetFailures():
-                response = await self._failures(request)
-            case grid.GetAnswer():
-                response = await self._task_answer(request.task)
-            case grid.CancelTask():
-                response = await self._moved(request.task, self._ledger.cancel)
-            case grid.PauseTask():
-                response = await self._moved(request.task, self._ledger.pause)
-            case grid.ResumeTask():
-                response = await self._moved(request.task, self._ledger.go_on)
-            case grid.DeleteTask():
-                response = await self._delete(request)
-            case grid.GetGrid():
-                response = self._grid()
-        return response
+    async def _list(self, request: grid.ListTasks) -> grid.TaskList:
+        await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS))
+        return await self._durable(self._ledger.tasks.list())
+
+    async def _task(self, request: grid.GetTask) -> grid.TaskView:
+        task = self._ledger.tasks.find(request.task)
+        await self._ledger.tasks.news(request.since, min(request.wait, MAX_WAIT_SECONDS), task)
+        return await self._durable(self._ledger.tasks.view(task))
+
+    async def _outcomes(self, request: grid.GetOutcomes) -> grid.OutcomePage:
+        return await outcomes(self._ledger, self._ledger.tasks.find(request.task), request)
+
+    async def _add(self, request: grid.AddPayloads) -> grid.Added:
+        self._refuse_in_trouble()
+        return await add_payloads(self._ledger, self._ledger.tasks.find(request.task), request)
 
     async def _durable(self, view: V) -> V:
         """A view, once what it shows is in the database; sooner if the database cannot be written."""
@@ -95,7 +100,7 @@ class Calls:
                 f"packages are not supported yet by this grid: {', '.join(unit.metadata.dependencies)}; "
                 "write the unit with the standard library"
             )
-        _check_params(unit, request.params)
+        _check_params(unit, request.params, is_open=request.open)
         self._refuse_in_trouble()
         number = ledger.store.take_task_number()
         task = Task(
@@ -111,6 +116,8 @@ class Calls:
             has_split=unit.has_split,
             has_reduce=unit.has_reduce,
             created=time.time(),
+            open=request.open,
+            owner=request.owner,
         )
         ledger.store.group.files.append((unit.sha256, unit.source.encode()))
         ledger.store.group.tasks.append(task.new_row())
@@ -154,8 +161,8 @@ class Calls:
         more = bool(items) and await self._ledger.store.more_failures(number, items[-1].index)
         return grid.FailurePage(items, more)
 
-    async def _task_answer(self, task_id: str) -> grid.Answer:
-        task = self._ledger.tasks.find(task_id)
+    async def _task_answer(self, request: grid.GetAnswer) -> grid.Answer:
+        task = self._ledger.tasks.find(request.task)
         data = await self._ledger.store.answer(task.number)
         if data is not None:
             return grid.Answer(data)
@@ -168,8 +175,10 @@ class Calls:
             )
         raise NotFoundError(f"task {task.id} has no answer: it is {task.state}. {task.error}".strip())
 
-    async def _moved(self, task_id: str, move: Callable[[Task], None]) -> grid.TaskView:
-        task = self._ledger.tasks.find(task_id)
+    async def _moved(
+        self, move: Callable[[Task], None], request: grid.CancelTask | grid.PauseTask | grid.ResumeTask
+    ) -> grid.TaskView:
+        task = self._ledger.tasks.find(request.task)
         self._refuse_in_trouble()
         move(task)
         await self._ledger.committed()
@@ -188,7 +197,13 @@ class Calls:
             await self._ledger.committed()
         return await self._remover.watch(request.task, min(request.wait, MAX_WAIT_SECONDS))
 
-    def _grid(self) -> grid.GridView:
+    async def _close(self, request: grid.CloseTask) -> grid.TaskView:
+        task = self._ledger.tasks.find(request.task)
+        self._refuse_in_trouble()
+        await close(self._ledger, task)
+        return self._ledger.tasks.view(task)
+
+    async def _grid(self, _: grid.GetGrid) -> grid.GridView:
         ledger = self._ledger
         volunteers = []
         for volunteer in ledger.links.volunteers.values():
@@ -209,10 +224,10 @@ class Calls:
             raise StoreError(f"the manager cannot write its database: {self._ledger.store.trouble}")
 
 
-def _check_params(unit: Unit, params: bytes) -> None:
+def _check_params(unit: Unit, params: bytes, *, is_open: bool) -> None:
     try:
         check(params)
-        if not unit.has_split:
+        if not unit.has_split and not is_open:
             default_split(decode(params))
     except CodecError as error:
         raise UnitError(f"the parameters are no encoded value: {error}") from None

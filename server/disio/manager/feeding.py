@@ -1,6 +1,7 @@
 """Brings payloads into the hot windows: new ones from ``split``, and those that wait again from the database."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -42,26 +43,41 @@ async def make_payloads(ledger: Ledger, task: Task, limits: Limits) -> None:
             ledger.fail(task, str(error))
         return
     if task.state is TaskState.RUNNING:
-        task.split_done = task.queue.complete = True
-        task.total = task.stored
-        ledger.tasks.changed(task)
-        ledger.settle(task)
-        ledger.links.wake_all()
-        ledger.due.set()
+        complete(ledger, task)
+
+
+def complete(ledger: Ledger, task: Task) -> None:
+    """A task has all its payloads."""
+    task.open = False
+    task.split_done = task.queue.complete = True
+    task.total = task.stored
+    ledger.tasks.changed(task)
+    ledger.settle(task)
+    ledger.links.wake_all()
+    ledger.due.set()
 
 
 async def _add(ledger: Ledger, task: Task, made: Made) -> None:
-    first = task.stored
-    payloads = list(enumerate(made.payloads, first))
-    ledger.store.group.payloads.extend((task.number, index, data) for index, data in payloads)
-    task.stored += len(payloads)
     task.split_digest = made.digest
+    await add(ledger, task, made.payloads)
+    await room(ledger, task)
+
+
+async def add(ledger: Ledger, task: Task, data: Sequence[bytes]) -> None:
+    """Further payloads of a task, in codec bytes: handed out once they are durable."""
+    payloads = list(enumerate(data, task.stored))
+    ledger.store.group.payloads.extend((task.number, index, one) for index, one in payloads)
+    task.stored += len(payloads)
     ledger.tasks.changed(task)
     await ledger.committed()
     if task.state.under_way:
         task.queue.add(payloads)
     if task.state is TaskState.RUNNING:
         ledger.work_came()
+
+
+async def room(ledger: Ledger, task: Task) -> None:
+    """Wait until a task's hot window has room, or the task does not run any more."""
     while task.state is TaskState.RUNNING and not task.queue.room(len(ledger.links.volunteers)):
         task.room.clear()
         await task.room.wait()

@@ -256,7 +256,7 @@ class Service:
     async def _split(self, task: Task, before: asyncio.Task[None] | None) -> None:
         if before is not None:  # it was paused, and goes on before the split has noticed
             await asyncio.wait((before,))
-        if task.state is TaskState.RUNNING and not task.split_done:
+        if task.state is TaskState.RUNNING and not task.split_done and not task.open:
             await make_payloads(self.ledger, task, self._config.split_limits)
 
     async def _reduces(self) -> None:

@@ -57,6 +57,10 @@ class Task:
     has_split: bool
     has_reduce: bool
     created: float
+    open: bool = False
+    """Payloads are added from outside, until it is closed."""
+    owner: str = ""
+    """The researcher who submitted it; empty where no token was asked for."""
     state: TaskState = TaskState.RUNNING
     error: str = ""
     finished: float | None = None
@@ -84,7 +88,7 @@ class Task:
         """A task as the database has it."""
         columns: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row is no dict
         columns["state"] = TaskState(columns["state"])
-        for flag in ("has_split", "has_reduce", "split_done", "has_answer"):
+        for flag in ("has_split", "has_reduce", "open", "split_done", "has_answer"):
             columns[flag] = bool(columns[flag])
         return cls(id=f"{manager}-{row['number']}", **columns)
 
@@ -120,6 +124,8 @@ class Task:
             self.has_split,
             self.has_reduce,
             self.created,
+            self.open,
+            self.owner,
         )
 
     def progress_row(self) -> tuple[Any, ...]:
@@ -128,6 +134,7 @@ class Task:
             str(self.state),
             self.error,
             self.finished,
+            self.open,
             self.split_done,
             self.total,
             self.stored,
@@ -170,6 +177,8 @@ class Task:
             mean_ms=self.mean_ms or 0.0,
             rate=self.meter.rate(now) if running else 0.0,
             has_answer=self.has_answer,
+            open=self.open,
+            owner=self.owner,
         )
 
 

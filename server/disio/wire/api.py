@@ -21,6 +21,9 @@ MAX_INTEGER: Final = 2**63 - 1
 CODEC_TYPE: Final = "application/x-disio-codec"
 """Content type of a bare encoded value."""
 NDJSON_TYPE: Final = "application/x-ndjson"
+MSGPACK_TYPE: Final = "application/x-msgpack"
+KEEPALIVE_SECONDS: Final = 10.0
+"""A stream that is followed says at least so often that it is still there: an empty line, or an empty pack."""
 
 ENDED: Final = frozenset({"finished", "finished-with-failures", "failed", "cancelled", "deleting"})
 """States of a task in which nothing will be computed any more."""
@@ -46,6 +49,28 @@ class TaskSubmission(Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
     manager: Annotated[str, Meta(max_length=64)] = ""
     """Which manager shall own the task; the least busy one if empty."""
+    open: bool = False
+    """Its payloads are added later (``split`` is not used), until it is closed."""
+
+
+class PayloadAddition(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Further payloads of an open task, as plain JSON. ``first``: the index that the first of them gets."""
+
+    first: Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+    payloads: list[Any]
+
+
+class EncodedAddition(Struct, kw_only=True, forbid_unknown_fields=True):
+    """As :class:`PayloadAddition`, in msgpack, with the payloads in codec bytes."""
+
+    first: Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+    payloads: list[bytes]
+
+
+class Stored(Struct, kw_only=True):
+    """How many payloads an open task has now. Those from here on are to be sent again: there was no room for them."""
+
+    stored: int
 
 
 class Task(Struct, kw_only=True):
@@ -81,6 +106,8 @@ class Task(Struct, kw_only=True):
     rate: float
     has_answer: bool
     reachable: bool = True
+    open: bool = False
+    owner: str = ""
 
     @property
     def ended(self) -> bool:
@@ -120,6 +147,25 @@ class ResultLine(Struct, kw_only=True):
     payload_encoded: str
     ms: float
     volunteer: str
+    log: str = ""
+
+
+class OutcomeLine(Struct, kw_only=True, omit_defaults=True):
+    """One settled payload: accepted with its ``result``, or set aside with ``failure`` (kind and message).
+
+    ``settled`` is when, in microseconds of Unix time: what a later request gives as ``after``.
+    """
+
+    index: int
+    settled: int
+    accepted: bool
+    payload: Any = None
+    payload_encoded: str = ""
+    result: Any = None
+    encoded: str = ""
+    failure: Any = None
+    ms: float = 0.0
+    volunteer: str = ""
     log: str = ""
 
 

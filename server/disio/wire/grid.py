@@ -5,7 +5,7 @@ msgpack by msgspec. Items of leases and results are the structs of ``wire.volunt
 distributor passes them on without touching each one. ``docs/protocol.md`` tells the order of things.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,6 +17,7 @@ GRID_VERSION: Final = 1
 
 After = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """An index to go on after; -1: from the start."""
+Index = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Limit = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Since = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """A version that the caller knows; -1: none."""
@@ -192,13 +193,37 @@ class WhoAreYou(Message, tag="who_are_you"):
 
 
 class SubmitTask(Message, tag="submit", kw_only=True):
-    """Submit a work unit with parameters (codec bytes). Answered by :class:`TaskView`."""
+    """Submit a work unit with parameters (codec bytes). Answered by :class:`TaskView`.
+
+    ``open``: its payloads come by :class:`AddPayloads`, until :class:`CloseTask`. ``owner``: the researcher's name.
+    """
 
     source: str
     filename: str
     params: bytes
     name: str = ""
     priority: int = 0
+    open: bool = False
+    owner: str = ""
+
+
+class AddPayloads(Message, tag="add_payloads", kw_only=True):
+    """Further payloads (codec bytes) for an open task. Answered by :class:`Added`.
+
+    ``first`` is the index of the first of them, so that what is sent twice is added once. While the task has enough
+    that waits, the answer is held back, for ``wait`` seconds at most; nothing is added if that time is over.
+    """
+
+    task: str
+    first: Index
+    payloads: list[bytes]
+    wait: float = 0.0
+
+
+class CloseTask(Message, tag="close_task"):
+    """An open task gets no more payloads. Idempotent. Answered by :class:`TaskView`."""
+
+    task: str
 
 
 class ListTasks(Message, tag="list_tasks", kw_only=True):
@@ -233,6 +258,22 @@ class GetFailures(Message, tag="get_failures", kw_only=True):
     task: str
     after: After = -1
     limit: Limit = 100
+
+
+class GetOutcomes(Message, tag="get_outcomes", kw_only=True):
+    """Settled payloads, accepted or set aside. Answered by :class:`OutcomePage`.
+
+    ``by`` index: in order of index, each once those before it are settled, and ``after`` is an index. ``by`` settled:
+    in the order in which they were settled, and ``after`` is the ``settled`` of the last one seen. Held back for
+    ``wait`` seconds while there is none. ``payloads``: whether their inputs are wanted as well.
+    """
+
+    task: str
+    by: Literal["index", "settled"] = "settled"
+    after: After = -1
+    limit: Limit = 1000
+    wait: float = 0.0
+    payloads: bool = False
 
 
 class GetAnswer(Message, tag="get_answer"):
@@ -277,10 +318,13 @@ class GetGrid(Message, tag="get_grid"):
 
 Request = (
     SubmitTask
+    | AddPayloads
+    | CloseTask
     | ListTasks
     | GetTask
     | GetResults
     | GetFailures
+    | GetOutcomes
     | GetAnswer
     | CancelTask
     | PauseTask
@@ -319,6 +363,8 @@ class TaskView(Message, tag="task_view", kw_only=True):
     rate: float
     """Accepted payloads per second, lately."""
     has_answer: bool
+    open: bool = False
+    owner: str = ""
 
 
 class TaskList(Message, tag="task_list"):
@@ -363,6 +409,37 @@ class FailurePage(Message, tag="failure_page"):
 
     items: list[FailureView]
     more: bool
+
+
+class OutcomeView(Struct, array_like=True, frozen=True, gc=False):
+    """One settled payload.
+
+    ``settled`` is when, in microseconds of Unix time: no two outcomes of a manager have the same, later ones have
+    larger ones. ``accepted``: ``data`` is the answer in codec bytes; else it was set aside, and ``data`` is its last
+    failure (JSON, as in ``wire.volunteer``). ``payload`` is empty where it was not asked for.
+    """
+
+    index: int
+    settled: int
+    accepted: bool
+    data: bytes
+    payload: bytes
+    ms: float
+    volunteer: str
+    log: str
+
+
+class OutcomePage(Message, tag="outcome_page"):
+    """Answer to :class:`GetOutcomes`. ``end``: there are no more, and will be none."""
+
+    items: list[OutcomeView]
+    end: bool
+
+
+class Added(Message, tag="added"):
+    """Answer to :class:`AddPayloads`: how many payloads the task has now; those from here on are to be sent again."""
+
+    stored: int
 
 
 class Answer(Message, tag="answer"):
@@ -421,7 +498,7 @@ class Failure(Message, tag="failure"):
     message: str
 
 
-Response = TaskView | TaskList | ResultPage | FailurePage | Answer | Deletion | GridView | Failure
+Response = TaskView | TaskList | ResultPage | FailurePage | OutcomePage | Added | Answer | Deletion | GridView | Failure
 
 
 class Call(Message, tag="call"):

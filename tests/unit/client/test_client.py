@@ -1,21 +1,16 @@
 """Both clients, with a real grid: the same methods, the same answers."""
 
 import asyncio
-import contextlib
 import inspect
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from disio.bundle import load
-from disio.client import AsyncClient, Client, Task, WaitTimeoutError
-from disio.errors import BundleError, CodecError, NotFoundError, UnitError, UnreachableError, UsageError
+from disio.client import AsyncClient, AsyncTask, Client, Task, WaitTimeoutError
+from disio.errors import CodecError, NotFoundError, UnitError, UnreachableError, UsageError
 from disio.testing import Grid
-from disio.testing.volunteer import PythonVolunteer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,21 +27,6 @@ def run(payload):
 def reduce(results, params):
     return {"pair": params["pair"], "seen": len(list(results))}
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
-    """A grid with one volunteer."""
-    try:
-        load()
-    except BundleError as error:
-        pytest.skip(f"no bundle: {error}")
-    async with Grid(tmp_path_factory.mktemp("grid")) as opened:
-        running = asyncio.create_task(PythonVolunteer(opened.url, window=50).run())
-        yield opened
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 @pytest.fixture
@@ -96,12 +76,13 @@ async def test_the_blocking_client_does_the_same(grid: Grid, unit: Path) -> None
 
 
 async def test_both_clients_have_the_same_methods() -> None:
-    """What one client can, the other can, with the same arguments."""
-    for name, method in inspect.getmembers(Client, inspect.isfunction):
-        if not name.startswith("_"):
-            assert list(inspect.signature(method).parameters) == list(
-                inspect.signature(getattr(AsyncClient, name)).parameters
-            ), name
+    """What one client (and its task) can, the other can, with the same arguments."""
+    for blocking, twin in ((Client, AsyncClient), (Task, AsyncTask)):
+        for name, method in inspect.getmembers(blocking, inspect.isfunction):
+            if not name.startswith("_"):
+                assert list(inspect.signature(method).parameters) == list(
+                    inspect.signature(getattr(twin, name)).parameters
+                ), name
 
 
 async def test_waiting_can_be_given_up(grid: Grid) -> None:

@@ -26,7 +26,7 @@ async def opened(data: Path) -> str:
 
 def task_row(number: int = 1) -> tuple[Any, ...]:
     """A task as it is stored."""
-    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time())
+    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time(), 0, "")
 
 
 async def test_manager_keeps_its_id(tmp_path: Path) -> None:
@@ -169,6 +169,27 @@ async def test_results_come_in_pages_bounded_by_bytes(tmp_path: Path) -> None:
         assert pages == [[0], [1, 2, 3]]
         assert [index for index, _ in await store.payloads(1, [3, 1])] == [3, 1]
         assert [len(data) async for data in store.all_results(1)] == sizes
+
+
+async def test_when_payloads_were_settled_never_goes_back(tmp_path: Path) -> None:
+    """Times of settling grow with each verdict, over restarts too; outcomes come in their order or in that of index."""
+    async with Store(tmp_path) as store:
+        store.group.tasks.append(task_row())
+        store.group.payloads.extend((1, index, b"1") for index in range(3))
+        store.group.results.extend((lease, 1, lease, "a", 0, b"1", 1.0, None, 0.0) for lease in range(3))
+        store.group.verdicts.extend([(1, 2, 1, 2), (1, 0, 1, 0)])
+        await store.commit()
+    async with Store(tmp_path) as store:
+        store.group.clock.tick()
+        store.group.verdicts.append((1, 1, 1, 1))
+        await store.commit()
+        settled = await store.outcomes(1, "settled", -1, 10, payloads=True)
+        assert [row["idx"] for row in settled] == [2, 0, 1]
+        assert [row["settled"] for row in settled] == sorted({row["settled"] for row in settled})
+        later = await store.outcomes(1, "settled", settled[0]["settled"], 10, payloads=False)
+        assert [(row["idx"], row["payload"]) for row in later] == [(0, b""), (1, b"")]
+        ordered = await store.outcomes(1, "index", 0, 10, payloads=True)
+        assert [(row["idx"], row["payload"]) for row in ordered] == [(1, b"1"), (2, b"1")]
 
 
 def test_every_query_is_explained() -> None:

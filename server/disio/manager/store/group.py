@@ -1,12 +1,25 @@
 """What is written in one transaction."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 Row = tuple[Any, ...]
+
+
+class Clock:
+    """Microseconds of Unix time that never repeat and never go back; ``last`` is the newest that was given."""
+
+    def __init__(self, last: int = 0) -> None:
+        self._last = last
+
+    def tick(self) -> int:
+        """The present time, or the next free moment after the last one."""
+        self._last = max(self._last + 1, time.time_ns() // 1000)
+        return self._last
 
 
 @dataclass(slots=True)
@@ -22,6 +35,7 @@ class Group:
     payloads: list[Row] = field(default_factory=list)
     results: list[Row] = field(default_factory=list)
     verdicts: list[Row] = field(default_factory=list)
+    """Payloads that are settled: (task, index, state, lease); when is added in :meth:`statements`."""
     closed: list[Row] = field(default_factory=list)
     """Leases that were answered, or whose payload is settled: (lease,)."""
     ended: list[Row] = field(default_factory=list)
@@ -36,6 +50,7 @@ class Group:
     """Tasks whose row has changed: number to what makes the row when the group is written."""
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Has a result once the group is durable."""
+    clock: Clock = field(default_factory=Clock)
     _frozen: list[tuple[str, Sequence[Row]]] | None = None
 
     def statements(self) -> Iterator[tuple[str, Sequence[Row]]]:
@@ -47,7 +62,7 @@ class Group:
                 ("add_tasks", self.tasks),
                 ("add_payloads", self.payloads),
                 ("add_results", self.results),
-                ("add_verdicts", self.verdicts),
+                ("add_verdicts", [(*row, self.clock.tick()) for row in self.verdicts]),
                 ("delete_leases", self.closed),
                 ("end_leases", self.ended),
                 ("resume_leases", list(self.resumed.values())),

@@ -49,8 +49,8 @@ INSERT INTO files (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING;
 -- name: add_tasks*!
 -- New tasks.
 INSERT INTO tasks
-    (number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    (number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created, open, owner)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payloads*!
 -- The next payloads of a task, as split gives them.
@@ -63,7 +63,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_verdicts*!
 -- Payloads that are settled.
-INSERT INTO verdicts (task, idx, state, lease) VALUES (?, ?, ?, ?);
+INSERT INTO verdicts (task, idx, state, lease, settled) VALUES (?, ?, ?, ?, ?);
 
 -- name: delete_leases*!
 -- Leases that were answered, or whose payload is settled.
@@ -92,7 +92,7 @@ INSERT INTO answers (task, data) VALUES (?, ?);
 -- name: update_tasks*!
 -- Where tasks stand.
 UPDATE tasks
-SET state = ?, error = ?, finished = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
+SET state = ?, error = ?, finished = ?, open = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
     accepted = ?, failed = ?, executions = ?, computing_ms = ?
 WHERE number = ?;
 
@@ -210,6 +210,50 @@ CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
 CROSS JOIN results r ON r.lease = page.lease
 WHERE page.bytes <= :bytes OR page.idx = (SELECT min(idx) FROM page)
 ORDER BY page.idx;
+
+-- name: get_last_settled()$
+-- The largest time at which a payload was settled.
+SELECT max((SELECT max(v.settled) FROM verdicts v WHERE v.task = t.number)) FROM tasks t;
+
+-- name: get_outcomes_by_index(task, after, limit, bytes, payloads)
+-- Settled payloads after an index, in order, at least one, then as many as fit the limit and the bytes.
+WITH page AS (
+    SELECT v.idx, v.settled, v.state, v.lease, sum(length(p.data) * :payloads + length(r.data) + 64)
+        OVER (ORDER BY v.idx ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS bytes
+    FROM (
+        SELECT idx, settled, state, lease FROM verdicts
+        WHERE task = :task AND idx > :after
+        ORDER BY idx LIMIT :limit
+    ) v
+    CROSS JOIN payloads p ON p.task = :task AND p.idx = v.idx
+    CROSS JOIN results r ON r.lease = v.lease
+)
+SELECT page.idx, page.settled, page.state, r.data, iif(:payloads, p.data, x'') AS payload, r.ms, r.volunteer, r.log
+FROM page
+CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
+CROSS JOIN results r ON r.lease = page.lease
+WHERE page.bytes <= :bytes OR page.idx = (SELECT min(idx) FROM page)
+ORDER BY page.idx;
+
+-- name: get_outcomes_by_settled(task, after, limit, bytes, payloads)
+-- Settled payloads in the order in which they were settled, after such a time; as get_outcomes_by_index.
+WITH page AS (
+    SELECT v.idx, v.settled, v.state, v.lease, sum(length(p.data) * :payloads + length(r.data) + 64)
+        OVER (ORDER BY v.settled ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS bytes
+    FROM (
+        SELECT idx, settled, state, lease FROM verdicts
+        WHERE task = :task AND settled > :after
+        ORDER BY settled LIMIT :limit
+    ) v
+    CROSS JOIN payloads p ON p.task = :task AND p.idx = v.idx
+    CROSS JOIN results r ON r.lease = v.lease
+)
+SELECT page.idx, page.settled, page.state, r.data, iif(:payloads, p.data, x'') AS payload, r.ms, r.volunteer, r.log
+FROM page
+CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
+CROSS JOIN results r ON r.lease = page.lease
+WHERE page.bytes <= :bytes OR page.settled = (SELECT min(settled) FROM page)
+ORDER BY page.settled;
 
 -- name: has_results_after(task, after)$
 -- Whether there are accepted results after an index.

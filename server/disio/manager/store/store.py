@@ -5,14 +5,14 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import aiosqlite
 import msgspec
 import structlog
 
 from disio.claim import claimed
-from disio.manager.store.group import Group
+from disio.manager.store.group import Clock, Group
 from disio.manager.store.opening import connections, queries
 from disio.manager.store.upkeep import Upkeep, transaction
 
@@ -52,6 +52,8 @@ class Store:
         self._writer: aiosqlite.Connection
         self._reader: aiosqlite.Connection
         self._next_lease = self._lease_limit = 1
+        self._clock = Clock()
+        self._written: dict[int, asyncio.Event] = {}
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -61,7 +63,8 @@ class Store:
             self._next_lease = self._lease_limit = await queries.get_meta(self._reader, key="leases")
             self.last_task = await queries.get_meta(self._reader, key="tasks")
             self.upkeep = Upkeep(self._writer, self._turn)
-            self.group = Group()
+            self._clock = Clock(await queries.get_last_settled(self._reader) or 0)
+            self.group = Group(clock=self._clock)
             self._stack = stack.pop_all()
         return self
 
@@ -87,7 +90,7 @@ class Store:
 
     async def commit(self) -> None:
         """Write the present group, and begin a new one. Returns when it is durable, however long that takes."""
-        group, self.group = self.group, Group()
+        group, self.group = self.group, Group(clock=self._clock)
         pause, most = RETRY_SECONDS
         while not group.empty:
             try:
@@ -101,6 +104,14 @@ class Store:
             _log.info("the database can be written again", reason=self.trouble)
             self.trouble = ""
         group.done.set_result(None)
+        for task in group.progress:
+            written = self._written.pop(task, None)
+            if written is not None:
+                written.set()
+
+    def written(self, task: int) -> asyncio.Event:
+        """Is set when something of a task has become durable after now."""
+        return self._written.setdefault(task, asyncio.Event())
 
     async def _write(self, group: Group) -> None:
         async with self._turn, transaction(self._writer):
@@ -158,6 +169,17 @@ class Store:
     async def results(self, task: int, after: int, limit: int) -> list[sqlite3.Row]:
         """Accepted results after an index: idx, payload, answer, ms, volunteer, log; about PAGE_BYTES at most."""
         rows = queries.get_results(self._reader, task=task, after=after, limit=limit, bytes=PAGE_BYTES)
+        return [row async for row in rows]
+
+    async def outcomes(
+        self, task: int, by: Literal["index", "settled"], after: int, limit: int, *, payloads: bool
+    ) -> list[sqlite3.Row]:
+        """Settled payloads after an index, or after a time of settling, in that order; about PAGE_BYTES at most.
+
+        Columns: idx, settled, state, data, payload (empty unless asked for), ms, volunteer, log.
+        """
+        read = queries.get_outcomes_by_index if by == "index" else queries.get_outcomes_by_settled
+        rows = read(self._reader, task=task, after=after, limit=limit, bytes=PAGE_BYTES, payloads=payloads)
         return [row async for row in rows]
 
     async def more_results(self, task: int, after: int) -> bool:

@@ -1,0 +1,50 @@
+"""Follows a task's outcomes: settled payloads as they come, each when it is durable."""
+
+import asyncio
+from typing import Any, Final
+
+from disio.manager.ledger import Ledger
+from disio.manager.tasks import Task
+from disio.task.model import PayloadState, TaskState
+from disio.wire.grid import GetOutcomes, OutcomePage, OutcomeView
+
+MAX_WAIT_SECONDS: Final = 60.0
+MAX_PAGE: Final = 10_000
+
+
+async def outcomes(ledger: Ledger, task: Task, request: GetOutcomes) -> OutcomePage:
+    """The next settled payloads; waits while there are none and there may be some."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + min(request.wait, MAX_WAIT_SECONDS)
+    limit = min(request.limit, MAX_PAGE)
+    read = ledger.store.outcomes
+    wanted = task.number, request.by, request.after, limit
+    while True:
+        if task.state.ended or task.state is TaskState.REDUCING:
+            await ledger.committed()
+            rows = await read(*wanted, payloads=request.payloads)
+            return OutcomePage([_view(row) for row in rows], end=not rows)
+        written = ledger.store.written(task.number)
+        rows = await read(*wanted, payloads=request.payloads)
+        if request.by == "index":
+            rows = [row for place, row in enumerate(rows, request.after + 1) if row["idx"] == place]
+        if rows or loop.time() >= deadline:
+            return OutcomePage([_view(row) for row in rows], end=False)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await written.wait()
+        except TimeoutError:
+            return OutcomePage([], end=False)
+
+
+def _view(row: Any) -> OutcomeView:
+    return OutcomeView(
+        index=row["idx"],
+        settled=row["settled"],
+        accepted=row["state"] == PayloadState.ACCEPTED,
+        data=row["data"],
+        payload=row["payload"],
+        ms=row["ms"],
+        volunteer=row["volunteer"],
+        log=row["log"] or "",
+    )

@@ -1,0 +1,170 @@
+"""Tasks in a researcher's hands: open ones, payloads from iterables, results as they come, on a real grid."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from disio.client import AsyncTask, Client, TaskFailedError
+from disio.errors import CodecError, ConflictError
+from disio.testing import Grid
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SQUARES = '''
+"""Squares."""
+def run(payload):
+    if payload == 3:
+        raise ValueError("no three")
+    if payload % 2:
+        print("odd", payload)
+    return payload * payload
+'''
+SUM = SQUARES + "def reduce(results, params): return sum(results)\n"
+
+
+async def test_an_open_task_takes_payloads_until_it_is_closed(grid: Grid) -> None:
+    """Payloads that are added later are computed at once; the task ends once it is closed."""
+    task = await grid.client.submit(source=SUM, open=True)
+    assert (task.open, task.state, task.split_done) == (True, "running", False)
+    await task.add([1, 2])
+    results = task.results()
+    assert [(await anext(results)).value, (await anext(results)).value] == [1, 4]
+    await task.add(range(4, 6))
+    assert (await anext(results)).payload == 4
+    await task.close()
+    await task.close()
+    assert [result.value async for result in results] == [25]
+    assert await task.result(timeout=30) == 1 + 4 + 16 + 25
+    assert (task.open, task.state, task.payloads) == (False, "finished", 4)
+    with pytest.raises(ConflictError, match="finished; it takes no more"):
+        await task.add([1])
+
+
+async def test_payloads_come_from_an_iterable_as_they_are_computed(grid: Grid) -> None:
+    """An endless iterable is taken from only as far as the task has room; each payload is computed once, in order."""
+    taken = 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal taken
+        for number in itertools.count(4):
+            taken = number
+            yield number
+
+    task = await grid.client.submit(source=SQUARES, payloads=numbers())
+    seen = []
+    async for result in task.results():
+        seen.append(result.payload)
+        if len(seen) == 3000:
+            break
+    assert seen == list(range(4, 3004))
+    assert taken < 60_000, "payloads were taken without end"
+    await task.cancel()
+
+
+async def test_payloads_from_an_async_iterable(grid: Grid) -> None:
+    """The client for asyncio takes payloads from an async generator as well."""
+
+    async def numbers() -> AsyncIterator[int]:
+        for number in range(4, 8):
+            await asyncio.sleep(0)
+            yield number
+
+    task = await grid.client.submit(source=SUM, payloads=numbers())
+    assert await task.result(timeout=30) == 16 + 25 + 36 + 49
+
+
+async def test_what_an_iterable_raises_is_raised_where_the_task_is_waited_for(grid: Grid) -> None:
+    """A broken iterable cancels its task; its own error is what the researcher sees."""
+
+    def broken() -> Iterator[object]:
+        yield 1
+        raise RuntimeError("the disk is gone")
+
+    task = await grid.client.submit(source=SQUARES, payloads=broken())
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        await task.wait(timeout=30)
+    assert task.state == "cancelled"
+    task = await grid.client.submit(source=SQUARES, payloads=[1, object()])
+    with pytest.raises(CodecError, match="object"):
+        _ = [result async for result in task.results()]
+
+
+async def test_results_in_order_wait_for_each_and_as_completed_do_not(grid: Grid) -> None:
+    """Both orders give all accepted results once; a payload that is set aside is left out and told by failures."""
+    task = await grid.client.submit(source=SQUARES, params={"payloads": list(range(10))})
+    ordered = [result.index async for result in task.results()]
+    assert ordered == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    completed = [result async for result in task.results(order="completed")]
+    assert sorted(result.index for result in completed) == ordered
+    assert {result.index: result.value for result in completed} == {n: n * n for n in ordered}
+    (failure,) = [failure async for failure in task.failures()]
+    assert (failure.index, failure.kind) == (3, "exception")
+    assert {log.index: log.text async for log in task.logs()} == {n: f"odd {n}\n" for n in (1, 5, 7, 9)}
+    seen = [(one.index, one.settled) async for one in task.outcomes()]
+    assert [settled for _, settled in seen] == sorted({settled for _, settled in seen})
+    again = [one.index async for one in task.outcomes(after=seen[4][1])]
+    assert again == [index for index, _ in seen[5:]]
+
+
+async def test_a_bad_end_is_an_error(grid: Grid) -> None:
+    """Results of a task that failed or was cancelled end with an error, not as if they were all."""
+    failing = await grid.client.submit(source=SQUARES + "def split(params): raise OSError('no split')")
+    with pytest.raises(TaskFailedError, match="no split"):
+        _ = [result async for result in failing.results()]
+    with pytest.raises(TaskFailedError, match="no split"):
+        await failing.result(timeout=30)
+
+
+async def test_what_is_sent_twice_is_added_once(grid: Grid) -> None:
+    """A batch that is repeated, as after a lost answer, adds what is new; a gap is refused."""
+    http = grid.client._http
+    task = await grid.client.submit(source=SUM, open=True)
+    path = f"/api/tasks/{task.id}/payloads"
+    assert (await http.post(path, json={"first": 0, "payloads": [1, 2]})).json() == {"stored": 2}
+    assert (await http.post(path, json={"first": 0, "payloads": [1, 2, 4]})).json() == {"stored": 3}
+    gap = await http.post(path, json={"first": 7, "payloads": [5]})
+    assert (gap.status_code, gap.json()["error"]) == (409, "conflict")
+    bad = await http.post(path, json={"first": 3, "payloads": 5})
+    assert bad.status_code == 400
+    await task.close()
+    assert await task.result(timeout=30) == 1 + 4 + 16
+
+
+async def test_open_tasks_and_their_readers_live_through_restarts(grid: Grid) -> None:
+    """A manager that is killed goes on with an open task; who adds and who reads wait for it, and nothing is lost."""
+    task = await grid.client.submit(source=SUM, open=True)
+    await task.add(range(4, 104))
+    reader = asyncio.create_task(_payloads(task))
+    await grid.managers[0].kill()
+    adding = asyncio.create_task(task.add(range(104, 204)))
+    await grid.restart(grid.managers[0])
+    await adding
+    await task.close()
+    assert await reader == list(range(4, 204))
+    assert await task.result(timeout=60) == sum(n * n for n in range(4, 204))
+
+
+async def _payloads(task: AsyncTask) -> list[int]:
+    return [result.payload async for result in task.results()]
+
+
+async def test_the_blocking_client_does_the_same(grid: Grid) -> None:
+    """Without asyncio: open tasks, iterables, results in both orders, result; closing waits for iterables."""
+
+    def work() -> None:
+        with Client(grid.client.url) as client:
+            task = client.submit(source=SUM, open=True)
+            assert task.add([1, 2]).close().result(timeout=30) == 5
+            slow = client.submit(source=SUM, payloads=(time.sleep(0.01) or n for n in range(4, 24)))
+        with Client(grid.client.url) as client:
+            slow = client.task(slow.id)
+            assert [result.payload for result in slow.results()] == list(range(4, 24))
+            assert sorted(result.index for result in slow.results(order="completed")) == list(range(20))
+            assert slow.progress().state == "finished"
+            with pytest.raises(ConflictError):
+                slow.add([1])
+
+    await asyncio.to_thread(work)

@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { expand } from "./sparse.mjs";
+import { expand, withFreshMemory } from "./sparse.mjs";
 
 // Node would print the line of Pyodide's source as well, which is one line of a megabyte.
 process.on("uncaughtException", (error) => {
@@ -21,13 +21,14 @@ const [folder, script] = process.argv.slice(2).map((path) => resolve(path));
 const plain = process.argv.includes("--plain");
 
 const { loadPyodide } = await import(pathToFileURL(join(folder, "pyodide.mjs")).href);
-const snapshot = plain ? undefined : readFileSync(join(folder, "snapshot.bin"));
+const packed = plain ? undefined : readFileSync(join(folder, "snapshot.bin"));
 const begin = performance.now();
+const snapshot = packed && expand(packed);
+if (snapshot) withFreshMemory(snapshot.addFresh);
 const pyodide = await loadPyodide({
   indexURL: folder,
   env: { PYTHONHASHSEED: "0" },
-  // A Node Buffer may be a view into a shared pool: a copy starts at 0.
-  ...(snapshot && { _loadSnapshot: expand(new Uint8Array(snapshot)) }),
+  ...(snapshot && { _loadSnapshot: snapshot.whole }),
 });
 const boot = performance.now() - begin;
 

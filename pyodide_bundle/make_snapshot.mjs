@@ -14,7 +14,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { pack } from "./sparse.mjs";
+import { pack, withFreshMemory } from "./sparse.mjs";
 
 // Node would print the line of Pyodide's source as well, which is one line of a megabyte.
 process.on("uncaughtException", (error) => {
@@ -31,6 +31,8 @@ if (!out) {
 }
 
 sameBytesEverywhere();
+let fresh = new Uint8Array();
+withFreshMemory((memory) => (fresh = new Uint8Array(memory.slice(0))));
 const { loadPyodide } = await import(pathToFileURL(join(core, "pyodide.mjs")).href);
 const pyodide = await loadPyodide({
   indexURL: core,
@@ -53,7 +55,7 @@ if (module.HEAPU8.length !== initial) {
   process.exit(1);
 }
 
-const snapshot = pack(pyodide.makeMemorySnapshot());
+const snapshot = pack(pyodide.makeMemorySnapshot(), fresh);
 writeFileSync(out, snapshot);
 console.log(JSON.stringify({ size: snapshot.length, memory: initial, scrubbed }));
 process.exit(0);

@@ -8,6 +8,7 @@
 
 (() => {
   /** @typedef {import("./channels.js").FromWorker} FromWorker */
+  /** @typedef {{whole: Uint8Array<ArrayBuffer>, addFresh: (memory: ArrayBuffer) => void}} Snapshot whole once `addFresh` has the fresh memory */
 
   const HOME = "https://bundle.invalid/"; // where Pyodide believes its files to be; answered below, never resolved
   const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
@@ -128,25 +129,31 @@
   }
 
   /**
-   * The snapshot as it is served has no pages of zeros (see pyodide_bundle/sparse.mjs); here they are again.
+   * The snapshot as it is served holds only what differs from the memory of a fresh instance (see pyodide_bundle/sparse.mjs).
    * @param {ArrayBuffer} packed
-   * @returns {Uint8Array<ArrayBuffer>}
+   * @returns {Snapshot}
    */
   function expand(packed) {
-    const [size, count] = new Uint32Array(packed, 0, 2);
-    const runs = new Uint32Array(packed, 8, 2 * count);
+    const [size, start, filled, count] = new Uint32Array(packed, 0, 4);
+    const runs = new Uint32Array(packed, 16, 2 * count);
     const whole = new Uint8Array(size);
-    let at = 8 + 8 * count;
+    let at = 16 + 8 * count;
     for (let run = 0; run < runs.length; run += 2) {
       whole.set(new Uint8Array(packed, at, runs[run + 1]), runs[run]);
       at += runs[run + 1];
     }
-    return whole;
+    /** @param {ArrayBuffer} memory */
+    const addFresh = (memory) => {
+      const words = new Uint32Array(whole.buffer, start, filled / 4);
+      const fresh = new Uint32Array(memory, 0, filled / 4);
+      for (let i = 0; i < words.length; i += 1) words[i] += fresh[i];
+    };
+    return { whole, addFresh };
   }
 
   /**
    * @param {import("./channels.js").Boot} files
-   * @param {Uint8Array | null} snapshot
+   * @param {Snapshot | null} snapshot
    */
   async function load(files, snapshot) {
     const { loadPyodide } = await pyodideModule;
@@ -168,8 +175,9 @@
       restore(); // extension modules come through the same function later
       const instance = await WebAssembly.instantiate(files.module, imports);
       memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
-      const missing = (snapshot?.byteLength ?? 0) - memory.buffer.byteLength;
+      const missing = (snapshot?.whole.length ?? 0) - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+      snapshot?.addFresh(memory.buffer);
       return { instance, module: files.module };
     };
     try {
@@ -181,7 +189,7 @@
         env: { PYTHONHASHSEED: "0" }, // as in the snapshot: one order of sets everywhere
         stdout: () => {}, // the runner takes what units print
         stderr: () => {},
-        ...(snapshot && { _loadSnapshot: snapshot }),
+        ...(snapshot && { _loadSnapshot: snapshot.whole }),
       });
     } finally {
       restore();

@@ -13,12 +13,13 @@ from disio.bundle.compress import LEVELS, Report, compress, compress_all, descri
 from disio.bundle.manifest import Bundle, Entry, Manifest, content_id, load
 from disio.bundle.publish import prepare, publish
 from disio.bundle.pyodide import LOCK_FILE, core_folder, pinned_version, write_core
-from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove
+from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove, slim_stdlib
 from disio.bundle.stdlib import pack, shipped_files
 from disio.errors import BundleError
 
 UNCHANGED = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]
 STDLIB = "python_stdlib.zip"
+SCRIPTS = ("slim.mjs", "slim.py", "make_snapshot.mjs", "sparse.mjs")
 TYPES = {
     ".mjs": "text/javascript",
     ".wasm": "application/wasm",
@@ -104,7 +105,8 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
         sources: the folder ``pyodide_bundle``.
         core: the folder with Pyodide's core files.
         folder: an empty folder.
-        node: the Node to make the snapshot with; without one there is no snapshot.
+        node: the Node to make the snapshot with; without one there is no snapshot, and the standard library keeps
+            its comments.
         report: is told about progress.
 
     Returns:
@@ -115,6 +117,7 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
     pack(core / STDLIB, folder / STDLIB)
     if node is None:
         return python
+    slim_stdlib(node, sources, folder)
     report("making the snapshot", 0, 1)
     make_snapshot(node, sources, folder)
     report("proving the snapshot", 0, 1)
@@ -123,9 +126,7 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
 
 def source_digest(sources: Path) -> str:
     """A digest of everything that a bundle is made from, its recipe included."""
-    recipe = [
-        sources / name for name in ("package.json", "core.sha256", "preload.py", "make_snapshot.mjs", "sparse.mjs")
-    ]
+    recipe = [sources / name for name in ("package.json", "core.sha256", "preload.py", *SCRIPTS)]
     recipe += [
         Path(__file__).with_name(f"{name}.py") for name in ("build", "compress", "pyodide", "snapshot", "stdlib")
     ]

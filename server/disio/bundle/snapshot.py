@@ -1,4 +1,4 @@
-"""Makes the memory snapshot under Node, and proves that an interpreter restored from it computes."""
+"""What is made under Node: a slim standard library, the memory snapshot, the proof that an interpreter computes."""
 
 import importlib.util
 import os
@@ -54,6 +54,15 @@ def find_node() -> str | None:
     return next((node for node in candidates if node and _major_version(node) >= OLDEST_NODE), None)
 
 
+def slim_stdlib(node: str, sources: Path, folder: Path) -> None:
+    """Takes comments and docstrings out of ``python_stdlib.zip`` in ``folder``, which holds Pyodide's other files too.
+
+    Raises:
+        BundleError: the script failed; the message ends with what it said last.
+    """
+    _run(node, "The standard library cannot be made slim", [sources / "slim.mjs", folder, sources / "slim.py"])
+
+
 def make_snapshot(node: str, sources: Path, folder: Path) -> Made:
     """Writes ``snapshot.bin`` into ``folder``, which holds the other files under their names.
 
@@ -61,7 +70,7 @@ def make_snapshot(node: str, sources: Path, folder: Path) -> Made:
         BundleError: the script failed; the message ends with what it said last.
     """
     arguments = [sources / "make_snapshot.mjs", folder, sources / "preload.py", folder / SNAPSHOT]
-    return msgspec.json.decode(_run(node, "made", arguments), type=Made)
+    return msgspec.json.decode(_run(node, "The snapshot cannot be made", arguments), type=Made)
 
 
 def prove(node: str, sources: Path, folder: Path, *, plain: bool = False) -> Proof:
@@ -79,13 +88,13 @@ def prove(node: str, sources: Path, folder: Path, *, plain: bool = False) -> Pro
     arguments: list[Path | str] = [sources / "boot.mjs", folder, sources / "prove.py"]
     if plain:
         arguments.append("--plain")
-    proof = msgspec.json.decode(_run(node, "started", arguments), type=Proof)
+    proof = msgspec.json.decode(_run(node, "The snapshot cannot be started", arguments), type=Proof)
     if proof.answer.outcomes != [0, 0, 1] or proof.answer.answers[:2] != [2, 3]:
         raise BundleError(f"The interpreter starts, but its runner answers wrongly: {proof.answer}")
     return proof
 
 
-def _run(node: str, what: str, arguments: Sequence[Path | str]) -> bytes:
+def _run(node: str, failed: str, arguments: Sequence[Path | str]) -> bytes:
     # The time zone and the language would otherwise be remembered inside the snapshot.
     environment = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     try:
@@ -93,10 +102,10 @@ def _run(node: str, what: str, arguments: Sequence[Path | str]) -> bytes:
             [node, *map(str, arguments)], env=environment, capture_output=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BundleError(f"The snapshot cannot be {what}: {error}") from None
+        raise BundleError(f"{failed}: {error}") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise BundleError(f"The snapshot cannot be {what} with {node}: {_reason(said)}")
+        raise BundleError(f"{failed} with {node}: {_reason(said)}")
     return done.stdout.splitlines()[-1]
 
 

@@ -6,20 +6,30 @@ from pathlib import Path
 import disio
 
 USELESS_IN_A_CELL = (
+    "_pydatetime.py",
+    "_pyio.py",
     "antigravity.py",
+    "compileall.py",
     "ctypes/macholib/",
     "ftplib.py",
     "imaplib.py",
     "mailbox.py",
+    "modulefinder.py",
     "nturl2path.py",
     "poplib.py",
+    "pyclbr.py",
     "smtplib.py",
+    "tabnanny.py",
     "this.py",
+    "trace.py",
     "wsgiref/",
     "xmlrpc/",
     "zipapp.py",
 )
-"""Modules that need a network or a terminal, and that no other module imports when it is imported."""
+"""Modules that need a network or a terminal, examine sources, or stand in for modules of C that are there.
+
+No other module imports them when it is imported.
+"""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

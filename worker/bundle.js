@@ -2,7 +2,7 @@
  * Fetches the bundle (see `server/disio/bundle`) through the HTTP cache, and checks every file against its hash.
  */
 
-import { BUNDLE_FILES, WORKER_SOURCE } from "./channels.js";
+import { BUNDLE_FILES, WORKER_PARTS, WORKER_SOURCE } from "./channels.js";
 
 /** Files in the order in which an interpreter needs them. */
 const ORDER = [BUNDLE_FILES.pyodide, BUNDLE_FILES.asm, BUNDLE_FILES.wasm, BUNDLE_FILES.lock, BUNDLE_FILES.stdlib, BUNDLE_FILES.snapshot];
@@ -33,7 +33,9 @@ export async function fetchManifest() {
 export async function fetchBundle(manifest, give) {
   const names = ORDER.filter((name) => manifest.files[name]);
   const files = names.map(async (name) => give(name, await fetchFile(manifest.files[name].sha256)));
-  const source = fetchBytes(`/worker/${WORKER_SOURCE}`).then((bytes) => give(WORKER_SOURCE, bytes));
+  const source = Promise.all(WORKER_PARTS.map((name) => fetchBytes(`/worker/${name}`)))
+    .then((parts) => new Blob(parts).arrayBuffer())
+    .then((bytes) => give(WORKER_SOURCE, bytes));
   await Promise.all([source, ...files]);
 }
 

@@ -44,7 +44,9 @@ function open(port, { snapshot }) {
       case "file":
         return runtime.take(message.name, message.bytes);
       case "start":
-        return pool.start(message.workers);
+        return pool.start(message.workers, message.share);
+      case "pace":
+        return pool.pace(message.share);
       case "task":
         return pool.addTask(message);
       case "work":

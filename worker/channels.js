@@ -17,6 +17,8 @@ export const BUNDLE_FILES = Object.freeze({
 
 /** The cell's own name for the source of `worker.js`, which comes to it the way that bundle files do. */
 export const WORKER_SOURCE = "worker.js";
+/** The scripts that it is made of, in their order. */
+export const WORKER_PARTS = Object.freeze(["throttle.js", "worker.js"]);
 
 // ---- page and bridge ------------------------------------------------------------------------
 
@@ -24,6 +26,8 @@ export const WORKER_SOURCE = "worker.js";
  * What a volunteer is doing: `loading` (the bundle is on its way), `computing`, `waiting` (for work), `paused`,
  * `offline` (the distributor cannot be reached; trying again), `failed` (it ends here; the message says why).
  * @typedef {"loading" | "computing" | "waiting" | "paused" | "offline" | "failed"} State
+ * Why it is `paused`: by its visitor or the page, or by what `conditions.js` has seen.
+ * @typedef {"visitor" | import("./conditions.js").Reason} PauseReason
  */
 
 /**
@@ -33,25 +37,34 @@ export const WORKER_SOURCE = "worker.js";
 
 /**
  * @typedef {{type: "here"}} Here the bridge listens; to its parent window
- * @typedef {{type: "start", workers: number}} Start first message, with the port, from the page
+ * @typedef {{type: "start", options: unknown}} Start first message, with the port, from the page; see `options.js`
  * @typedef {{type: "pause"} | {type: "resume"}} Wish to stop, the page removes the frame
- * @typedef {{type: "status", state: State, message: string, task: string, payloads: number, failed: number,
- *   acknowledged: number, memory: number, timings: Timings}} Status `memory`: the most bytes that an interpreter has had
- * @typedef {Start | Wish} ToBridge
+ * @typedef {{type: "pressure", state: string}} Pressure how busy the device is, as the browser tells the page
+ * @typedef {Start | Wish | Pressure} ToBridge
+ */
+
+/**
+ * @typedef {{type: "status", state: State, reason: PauseReason, message: string, task: string, payloads: number, failed: number,
+ *   acknowledged: number, seconds: number, memory: number, timings: Timings}} Status `seconds`: computing time given; `memory`:
+ *   the most bytes that an interpreter has had
+ * @typedef {{type: "size", width: number, height: number}} Size what the panel needs of the page, in CSS pixels
+ * @typedef {{type: "stop"}} Stop the visitor has withdrawn
+ * @typedef {Status | Size | Stop} FromBridge
  */
 
 // ---- bridge and cell ------------------------------------------------------------------------
 
 /**
  * @typedef {{type: "connect", snapshot: boolean}} Connect first message, with the port, from the bridge
- * @typedef {{type: "start", workers: number}} StartWorkers
+ * @typedef {{type: "start", workers: number, share: number}} StartWorkers `share`: of each one's time, 0 to 1
+ * @typedef {{type: "pace", share: number}} Pace
  * @typedef {{type: "file", name: string, bytes: ArrayBuffer}} GiveFile
  * @typedef {{type: "task", task: string, filename: string, timeout: number, maxResultBytes: number, source: string,
  *   params: Uint8Array<ArrayBuffer>}} GiveTask
  * @typedef {{type: "work", task: string, items: import("./messages.js").LeaseItem[], data: Uint8Array<ArrayBuffer>}} GiveWork
  * @typedef {{type: "revoke", task: string, leases: number[]}} TakeBack no leases: the whole task
  * @typedef {{type: "pause"} | {type: "resume"}} Switch
- * @typedef {StartWorkers | GiveFile | GiveTask | GiveWork | TakeBack | Switch} ToCell
+ * @typedef {StartWorkers | Pace | GiveFile | GiveTask | GiveWork | TakeBack | Switch} ToCell
  */
 
 /**
@@ -70,11 +83,12 @@ export const WORKER_SOURCE = "worker.js";
  * @typedef {{type: "prepare", pyodide: string, asm: string}} Prepare blob: URLs of Pyodide's scripts
  * @typedef {{type: "boot", module: WebAssembly.Module, stdlib: ArrayBuffer, lock: ArrayBuffer,
  *   snapshot: ArrayBuffer | null}} Boot
- * @typedef {{type: "open", source: string, info: string}} Open a unit; `info` is JSON, see `disio.unit.runner`
+ * @typedef {{type: "open", source: string, info: string, share: number}} Open a unit; `info` is JSON, see `disio.unit.runner`;
+ *   `share`: of its time to compute, 0 to 1
  * @typedef {{type: "slice", items: string, data: Uint8Array<ArrayBuffer>, budget: number}} Slice payloads; `items` is JSON:
  *   [[index, size], ...]; `budget`: seconds after which a step ends and its results are told
  * @typedef {{type: "hold"}} Hold forget the slices that were not begun
- * @typedef {Prepare | Boot | Open | Slice | Hold} ToWorker
+ * @typedef {Prepare | Boot | Open | Pace | Slice | Hold} ToWorker
  */
 
 /**

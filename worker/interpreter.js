@@ -48,6 +48,8 @@ export class Interpreter {
   slices = [];
   /** The one payload that it computes may have brought a worker down before. */
   careful = false;
+  /** The part of its time that it computes; it rests for the other. */
+  share = 1;
   /** When it was last given something to do while idle, or finished a step. */
   since;
   #started = 0;
@@ -106,12 +108,20 @@ export class Interpreter {
   /**
    * Bind it to a task, for good.
    * @param {Unit} unit
+   * @param {number} share
    */
-  open(unit) {
+  open(unit, share) {
     this.unit = unit;
     this.state = "open";
+    this.share = share;
     this.#opening = true;
-    this.#tell({ type: "open", source: unit.source, info: unit.info });
+    this.#tell({ type: "open", source: unit.source, info: unit.info, share });
+  }
+
+  /** @param {number} share */
+  pace(share) {
+    this.share = share;
+    this.#tell({ type: "pace", share });
   }
 
   /**
@@ -120,7 +130,7 @@ export class Interpreter {
    * @param {number} now
    */
   give(entries, alone, now) {
-    if (!this.computing) this.#progress(now);
+    if (!this.computing) this.#progress(Math.max(now, this.since)); // it may still rest
     this.slices.push(entries);
     const { items, data } = sliceOf(entries);
     this.#tell({ type: "slice", items, data, budget: alone ? 0 : STEP_SECONDS }, [data.buffer]);
@@ -169,7 +179,15 @@ export class Interpreter {
     return left;
   }
 
-  /** @param {number} now */
+  /**
+   * How long it may rest now, by its share; that does not count against a time limit.
+   * @param {number} now
+   */
+  #rest(now) {
+    return Math.max(0, now - this.since) * (1 / this.share - 1);
+  }
+
+  /** @param {number} now when it goes on, or went on */
   #progress(now) {
     this.since = now;
     this.#late = 0;
@@ -195,7 +213,7 @@ export class Interpreter {
           break;
         case "opened":
           this.#opening = false;
-          this.#progress(now);
+          this.#progress(now + this.#rest(now));
           break;
         case "results":
           this.#results(message, now);
@@ -221,7 +239,7 @@ export class Interpreter {
     const results = joinResults(items, data, slice, this.unit?.maxResultBytes ?? 0);
     if (results.length === slice.length) this.slices.shift();
     else this.slices[0] = slice.slice(results.length);
-    this.#progress(now);
+    this.#progress(now + this.#rest(now));
     this.#owner.onResults(this, results, data, ms, Number(memory) || 0);
   }
 

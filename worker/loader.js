@@ -1,149 +1,193 @@
-/* Disio: visitors of this page may lend computing time to research. Draws a badge; loads nothing else before "Start". */
-(() => {
+/* Disio: visitors who agree lend computing time to research. Asks them; loads nothing else before they say yes. */
+((said) => {
   "use strict";
-  const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
-  if ("disio" in window || !script) return;
-  const home = new URL(script.src).origin;
-  const { consent, workers } = script.dataset;
+  const script = /** @type {HTMLScriptElement} */ (document.currentScript);
+  /** @type {any} */
+  const site = window;
+  const { src, dataset } = script;
+  const { origin: home } = new URL(src);
+  const { language = said.language } = dataset;
+  if (!language.startsWith(said.language) && /js$/.test(src)) {
+    const again = document.createElement("script"); // the same in the language that the tag names
+    again.nonce = script.nonce;
+    again.src = `${src}?lang=${language}`;
+    Object.assign(again.dataset, dataset);
+    return script.replaceWith(again);
+  }
+  if (site.disio?.begin) return site.disio.begin(dataset); // an application has put its tag in again
 
   const style = `
-    :host { all: initial; position: fixed; z-index: 2147483000; right: 16px; bottom: 16px; color-scheme: light dark;
-      --ink: light-dark(#1c2733, #e8edf2); --soft: light-dark(#5a6775, #a3b0bd); --paper: light-dark(#fff, #1a222b); --go: light-dark(#0b6b53, #5cd6b0) }
-    section { box-sizing: border-box; width: 320px; max-width: calc(100vw - 32px); padding: 14px 16px; border-radius: 14px; color: var(--ink);
-      background: var(--paper); border: 1px solid light-dark(#dfe5ea, #33404d); box-shadow: 0 8px 28px #0003; font: 14px/1.45 system-ui, sans-serif }
-    b { display: flex; align-items: center; gap: 8px; font-weight: 600 }
-    b::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--soft) }
-    .computing b::before { background: var(--go) }
-    .failed b::before { background: #d0433b }
-    p { margin: 6px 0 10px; color: var(--soft); overflow-wrap: anywhere }
-    button { font: inherit; font-weight: 600; padding: 5px 14px; margin-right: 8px; border-radius: 8px; border: 1px solid; background: none; color: var(--soft); cursor: pointer }
-    button:first-of-type { color: var(--paper); background: var(--go); border-color: var(--go) }
+    :host { all: initial; position: fixed; z-index: 99999999; color: light-dark(#4f5d6b, #a9b6c2); --go: light-dark(#0b6b53, #5cd6b0); --paper: light-dark(#fff, #1a222b) }
+    iframe { display: block; border: 0; margin: -8px; width: 1px; height: 1px; max-width: calc(100vw - 16px); max-height: calc(100vh - 16px) }
+    section { box-sizing: border-box; width: 340px; max-width: calc(100vw - 32px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui, sans-serif;
+      background: var(--paper); border: 1px solid light-dark(#dfe5ea, #33404d); box-shadow: 0 8px 28px #0003 }
+    h2 { color: light-dark(#1c2733, #e8edf2); font-size: 15px; margin: 0 }
+    p { margin: 6px 0 14px; overflow-wrap: anywhere }
+    button { font: inherit; font-weight: 600; padding: 6px 16px; margin-inline-end: 8px; border-radius: 10px; border: 1px solid; background: none; color: inherit; cursor: pointer }
+    p + button { color: var(--paper); background: var(--go); border-color: var(--go) }
     button:focus-visible { outline: 3px solid var(--go); outline-offset: 2px }
   `;
-
-  /** @type {Record<string, [title: string, text: string, ...buttons: string[]]>} */
-  const words = {
-    asking: ["Lend a little computing time?", "It helps research while the page is open, in a closed frame that sees neither this site nor your data.", "Start", "No, thanks"],
-    loading: ["Getting ready", "", "Pause", "Stop"],
-    computing: ["Computing for research", "", "Pause", "Stop"],
-    waiting: ["Waiting for work", "", "Pause", "Stop"],
-    offline: ["Trying to reconnect", "", "Pause", "Stop"],
-    paused: ["Paused", "", "Resume", "Stop"],
-    failed: ["Cannot compute here", "", "Try again", "Close"],
-  };
-
-  /** @type {import("./channels.js").Status} */
-  const fresh = {
-    type: "status", state: "loading", message: "", task: "", payloads: 0, failed: 0, acknowledged: 0, memory: 0,
-    timings: { bundle: 0, ready: 0, acknowledged: 0, workers: [] },
-  };
-  /** @type {Omit<typeof fresh, "state"> & {state: string}} */
-  let status = { ...fresh, state: "asking" };
+  const idle = { state: "idle", reason: "", acknowledged: 0 };
+  /** @type {Record<string, any>} */
+  let status = idle;
+  /** @type {Record<string, any>} */
+  const options = {};
   /** @type {HTMLIFrameElement | undefined} */
   let frame;
   /** @type {MessagePort | undefined} */
   let port;
+  /** @type {any} */
+  let pressure;
   let patience = 0;
 
   // An element of its own kind knows when it leaves the page: then the frame inside it, and all computing, is gone too.
-  class Badge extends HTMLElement {
-    root = this.attachShadow({ mode: "closed" });
-    section = document.createElement("section");
-    parts = ["b", "p", "button", "button"].map((name) => document.createElement(name));
-    constructor() {
-      super();
-      const sheet = new CSSStyleSheet(); // this and no innerHTML: sites may forbid inline styles and markup
-      sheet.replaceSync(style);
-      this.root.adoptedStyleSheets = [sheet];
-      const [title, , first, second] = this.parts;
-      this.section.ariaLabel = "Volunteer computing";
-      title.role = "status";
-      first.onclick = () => (["asking", "paused", "failed"].includes(status.state) ? disio.start() : disio.pause());
-      second.onclick = () => disio.stop();
-      this.section.append(...this.parts);
-      this.root.append(this.section);
-    }
-    disconnectedCallback() {
-      end();
-    }
-    draw() {
-      const [title, text, ...labels] = words[status.state];
-      const counts = `${status.acknowledged.toLocaleString()} results given so far. ${status.task}`;
-      [title, status.message || text || counts, ...labels].forEach((value, index) => {
-        const part = this.parts[index];
-        if (part.textContent !== value) part.textContent = value; // else it would be read aloud again
-      });
-      this.section.className = status.state;
+  customElements.define(
+    "disio-badge",
+    class extends HTMLElement {
+      disconnectedCallback() {
+        end();
+      }
+    },
+  );
+  const [badge, section, title, text, yes, no] = ["disio-badge", "section", "h2", "p", "button", "button"].map((name) => document.createElement(name));
+  const root = badge.attachShadow({ mode: "open" });
+  const sheet = new CSSStyleSheet(); // this and no markup: sites may forbid inline styles
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
+  section.append(title, text, yes, no);
+  section.dir = "auto";
+  yes.onclick = () => {
+    answer("yes");
+    section.inert = true;
+    disio.start();
+  };
+  no.onclick = () => disio.stop();
+
+  /** @param {string} [now] to remember, in the site's own storage */
+  function answer(now) {
+    try {
+      if (now) localStorage.disio = `${now} ${Date.now() + options.remember * 864e5}`;
+      const [before, until] = localStorage.disio.split(" ");
+      return until > Date.now() && before;
+    } catch {} // nothing is kept here: asked again next time
+  }
+  /** @param {Record<string, any>} change */
+  function show(change) {
+    const last = status;
+    status = { ...status, ...change };
+    for (const name of ["state", "reason", "acknowledged"]) {
+      if (change[name] && last[name] !== change[name]) disio.dispatchEvent(new CustomEvent(name, { detail: disio.status() }));
     }
   }
-
+  function place() {
+    const { badge: where, theme } = options;
+    const own = /^\w/.test(where) ? null : document.querySelector(where);
+    badge.style.cssText = `color-scheme:${theme};${own ? "position:static" : where.replace("-", ":16px;") + ":16px"}`;
+    if (!badge.isConnected) (own ?? document.body).append(badge);
+  }
   function end() {
     clearTimeout(patience);
+    removeEventListener("message", connect);
     frame?.remove();
     port?.close();
-    frame = port = undefined;
-    show({ ...status, state: "asking", message: "" });
+    pressure?.disconnect();
+    frame = port = pressure = undefined;
+    show(idle);
+  }
+  /** @param {MessageEvent} event */
+  function connect({ source, origin }) {
+    if (!frame || source !== frame.contentWindow || origin !== home) return;
+    removeEventListener("message", connect);
+    const channel = new MessageChannel();
+    port = channel.port1;
+    port.onmessage = ({ data }) => {
+      clearTimeout(patience);
+      if (data.type === "status") show(data);
+      else if (data.type === "stop") disio.stop();
+      else if (frame) {
+        frame.style.width = data.width + "px";
+        frame.style.height = data.height + "px";
+        if (root.activeElement === yes) frame.focus();
+        section.remove();
+      }
+    };
+    frame.contentWindow?.postMessage({ type: "start", options }, home, [channel.port2]);
+    if (!site.PressureObserver) return; // it tells the page that has the focus, not frames in it
+    pressure = new site.PressureObserver((/** @type {any} */ [{ state }]) => port?.postMessage({ type: "pressure", state }));
+    pressure.observe("cpu").catch(() => {});
   }
 
-  /** @param {typeof status} next */
-  function show(next) {
-    const last = status;
-    status = next;
-    badge.draw();
-    const tell = (/** @type {string} */ name) => disio.dispatchEvent(new CustomEvent(name, { detail: disio.status() }));
-    if (last.state !== next.state) tell("state");
-    if (last.acknowledged < next.acknowledged) tell("acknowledged");
-  }
-
-  /** The site's handle: events "state" and "acknowledged", whose detail is the status. */
+  /** The site's handle: docs/site-owners.md */
   class Disio extends EventTarget {
+    /** @param {...any} items options, or functions that are given this handle */
+    push(...items) {
+      for (const item of items) typeof item === "function" ? item(this) : Object.assign(options, item);
+    }
+    /** @param {DOMStringMap} dataset of the tag @param {any} [before] what the site has put into `window.disio` */
+    begin(dataset, before) {
+      this.push({ consent: "ask", badge: "bottom-right", theme: "light dark", workers: 1, remember: 90, language, ...dataset }, ...[before].flat());
+      dispatchEvent(new Event("disio:ready"));
+      if (options.consent === "granted") this.start();
+      else if (options.consent === "ask" && answer() !== "no") this.ask();
+    }
+    ask() {
+      if (frame || answer() === "yes") return this.start();
+      const { words, workers, cpu, remember } = options;
+      const cores = /%/.test(workers) ? (parseFloat(workers) * navigator.hardwareConcurrency) / 100 : workers;
+      const facts = [options.purpose || said.purposes.join("; ") || said.research, Math.round((cpu || 0.5) * Math.max(1, cores) * 100), remember];
+      const own = { ...said, ...(words && JSON.parse(words)) };
+      title.textContent = section.ariaLabel = own.title;
+      text.textContent = facts.reduce((all, fact, index) => all.replace(`{${index}}`, () => fact), own.text);
+      yes.textContent = own.start;
+      no.textContent = own.refuse;
+      section.lang = options.language;
+      section.inert = false;
+      place();
+      root.append(section);
+      show({ state: "asking" });
+    }
     start() {
-      if (status.state === "failed") end();
-      if (!badge.isConnected) document.body.append(badge);
+      place();
       if (port) return port.postMessage({ type: "resume" });
       if (frame) return;
       frame = document.createElement("iframe");
-      frame.sandbox.add("allow-scripts", "allow-same-origin");
+      frame.sandbox.add("allow-scripts", "allow-same-origin", "allow-popups");
       frame.allow = "";
-      frame.hidden = true;
       frame.title = "Disio";
       frame.src = `${home}/bridge.html${crossOriginIsolated ? "?isolated" : ""}`;
-      badge.root.append(frame);
-      patience = setTimeout(() => show({ ...status, state: "failed", message: "The project's server cannot be reached." }), 30000);
-      show(fresh);
+      addEventListener("message", connect);
+      root.append(frame);
+      patience = setTimeout(() => {
+        end();
+        section.inert = false;
+        title.textContent = said.failed;
+        show({ state: "failed" });
+      }, 30000);
+      show({ state: "loading" });
     }
     pause() {
       port?.postMessage({ type: "pause" });
     }
+    /** The visitor does not want to, or not any more. */
     stop() {
+      answer("no");
+      this.remove();
+    }
+    /** Out of the page; what the visitor has answered stays. */
+    remove() {
+      section.remove();
       badge.remove();
     }
     status() {
       return { ...status };
     }
   }
-
-  addEventListener("message", ({ source, origin }) => {
-    if (!frame || port || source !== frame.contentWindow || origin !== home) return;
-    const channel = new MessageChannel();
-    port = channel.port1;
-    port.onmessage = ({ data }) => {
-      clearTimeout(patience);
-      show(data);
-    };
-    frame.contentWindow?.postMessage({ type: "start", workers: Number(workers) || 1 }, home, [channel.port2]);
-  });
-
-  customElements.define("disio-badge", Badge);
-  const badge = new Badge();
   const disio = new Disio();
-  Object.assign(window, { disio });
   const begin = () => {
-    document.body.append(badge);
-    badge.draw();
-    dispatchEvent(new Event("disio:ready"));
-    if (consent === "granted") disio.start();
+    const before = site.disio;
+    site.disio = disio;
+    disio.begin(dataset, before);
   };
   if (document.body) begin();
   else addEventListener("DOMContentLoaded", begin);
-})();
+})(DISIO_SAID);

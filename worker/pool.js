@@ -46,6 +46,7 @@ export class Pool {
   #failedBoots = 0;
   #started = false;
   #size = 1;
+  #share = 1;
   #runtime;
   #tell;
 
@@ -59,10 +60,20 @@ export class Pool {
     this.#boot(); // the first one, while the files are still coming
   }
 
-  /** @param {number} workers interpreters that compute at the same time */
-  start(workers) {
+  /**
+   * @param {number} workers interpreters that compute at the same time
+   * @param {number} share of each one's time
+   */
+  start(workers, share) {
     this.#size = workers;
+    this.#share = share;
     this.#feed();
+  }
+
+  /** @param {number} share of each worker's time to compute, from now on */
+  pace(share) {
+    this.#share = share;
+    for (const interpreter of this.#interpreters) interpreter.pace(share);
   }
 
   /** @param {import("./channels.js").GiveTask} message */
@@ -182,7 +193,7 @@ export class Pool {
         this.#makeRoom(record.unit.task);
         break;
       }
-      if (!interpreter.task) interpreter.open(record.unit);
+      if (!interpreter.task) interpreter.open(record.unit, this.#share);
       record.served = record.turnSince = now;
       this.#give(interpreter, record, now);
     }
@@ -305,7 +316,7 @@ export class Pool {
         ? `the payload took longer than ${unit.timeout} s, which is the time limit of this task`
         : `the interpreter ended while it computed this payload: ${reason}`;
     const data = new TextEncoder().encode(JSON.stringify({ kind, message: message.slice(0, 2000), traceback: "" }));
-    const ms = now - since;
+    const ms = Math.max(0, now - since);
     const [{ lease }] = questionable;
     this.#tell({ type: "results", task, items: [[lease, FAILED, data.byteLength, ms]], data, ms, memory: 0 }, [data.buffer]);
   }

@@ -29,11 +29,16 @@ export class Volunteer {
   paused = false;
   /** Why it ended; empty: it has not. */
   ended = "";
-  /** What the visitor is told to compute. */
-  task = "";
+  /**
+   * What is computed just now.
+   * @type {import("./messages.js").Task | null}
+   */
+  task = null;
   computed = 0;
   failed = 0;
   acknowledged = 0;
+  /** Computing time given. */
+  seconds = 0;
   /** The most bytes that an interpreter has had. */
   memory = 0;
 
@@ -124,6 +129,7 @@ export class Volunteer {
         const count = this.#outbox.add(message.task, message.items, message.data);
         this.#credit.computed(message.items.length, message.ms);
         this.computed += count;
+        this.seconds += message.ms / 1000;
         this.memory = Math.max(this.memory, message.memory);
         this.failed += message.items.filter(([, outcome]) => outcome === 1).length;
         break;
@@ -178,7 +184,7 @@ export class Volunteer {
         this.#inOrder(() => {
           const { task, items } = message;
           this.#visit.tellCell({ type: "work", task, items, data }, [data.buffer]);
-          this.task = this.#tasks.get(task)?.description || this.#tasks.get(task)?.name || "";
+          this.task = this.#tasks.get(task) ?? null;
         });
         break;
       case "ack": {

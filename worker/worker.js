@@ -42,6 +42,10 @@
   let queued = 0;
   let budget = 0;
   let scheduled = false;
+  const throttle = new Throttle();
+  const later = self.setTimeout.bind(self);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting;
   /** @type {WebAssembly.Memory | undefined} */
   let memory;
 
@@ -87,8 +91,12 @@
           break;
         }
         case "open":
+          throttle.share = message.share;
           open(message);
           tell({ type: "opened" });
+          break;
+        case "pace":
+          throttle.share = message.share;
           break;
         case "slice":
           slices.push(message);
@@ -97,6 +105,10 @@
         case "hold":
           tell({ type: "held", slices: slices.length });
           slices = [];
+          throttle.forgive(); // what is begun comes to its end at once: a pause is rest enough
+          clearTimeout(resting);
+          resting = undefined;
+          if (queued > 0) schedule();
           break;
       }
     } catch (error) {
@@ -204,12 +216,22 @@
 
   /** @param {import("./channels.js").Open} unit */
   function open(unit) {
+    const begin = performance.now();
     session = runner.open_unit(unit.source, unit.info);
     step = session.step;
+    throttle.spent(begin, performance.now());
   }
 
   function schedule() {
-    if (scheduled) return;
+    if (scheduled || resting !== undefined) return;
+    const rest = throttle.owed(performance.now());
+    if (rest > 0) {
+      resting = later(() => {
+        resting = undefined;
+        schedule();
+      }, rest);
+      return;
+    }
     scheduled = true;
     turn.port2.postMessage(null);
   }
@@ -230,6 +252,7 @@
       pair.destroy();
       queued = session.queued;
       tell({ type: "results", items, data, ms, memory: memory?.buffer.byteLength ?? 0 }, [data.buffer]);
+      throttle.spent(begin, performance.now());
       if (queued > 0 || slices.length > 0) schedule();
     } catch (error) {
       fatal(error);

@@ -95,7 +95,7 @@ async def open_volunteering(url: str, *, count: int = 1, browser: str = "chromiu
     except BrowserError as error:
         pytest.skip(str(error))
     async with (
-        open_site(url, attributes={"data-consent": "granted"}) as site,
+        open_site(url, attributes={"data-consent": "granted", "data-dedicated": ""}) as site,
         open_volunteers(site, count=count, browser=browser) as opened,
     ):
         yield opened

@@ -75,7 +75,7 @@ async def _demo(console: Console, *, digits: int, volunteers: int) -> bool:
     unit = asset("workunits") / "pi_digits.py"
     params = {"start": 0, "digits": digits, "chunk": CHUNK}
     console.print("[bold]Disio[/] computes hexadecimal digits of pi in browsers (Bailey, Borwein, Plouffe).\n")
-    consent = {"data-consent": "granted"} if volunteers else {}
+    consent = {"data-consent": "granted", "data-dedicated": ""} if volunteers else {}
     async with Grid() as grid, open_site(grid.url, attributes=consent) as site:
         assert grid.dashboard is not None  # noqa: S101 - this grid has one
         console.print(f"  dashboard    {grid.dashboard.ready['url']}")

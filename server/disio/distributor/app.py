@@ -1,6 +1,7 @@
 """The Quart application: an explicit table of files, one WebSocket, one page, health and metrics."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from disio.distributor.config import DistributorConfig
 from disio.distributor.encodings import choose
 from disio.distributor.files import Content, UnitFiles
 from disio.distributor.hub import Hub
+from disio.distributor.loader import Loader
 from disio.distributor.sockets import RefusedError, VolunteerSocket
 
 _DOWNLOAD_SECONDS: Final = 900
@@ -29,6 +31,7 @@ class Parts:
     distributor: str
     hub: Hub
     scripts: dict[str, Content]
+    loader: Loader
     bundle: Bundle
     bundle_manifest: Content
     bundle_files: dict[str, Content]
@@ -86,12 +89,14 @@ def _add_files(app: Quart, parts: Parts) -> None:
 
     @app.get("/disio.js")
     async def loader() -> Response:
-        return _file(parts.scripts["loader.js"], headers.REVALIDATED)
+        language = parts.loader.language(request.args.get("lang", ""), request.accept_languages)
+        purposes = chain.from_iterable(parts.hub.purposes.values())
+        return _file(parts.loader.current(language, purposes), headers.REVALIDATED, headers.BY_LANGUAGE)
 
-    @app.get("/worker/<name>")
+    @app.get("/worker/<path:name>")
     async def script(name: str) -> Response:
         content = parts.scripts.get(name)
-        return _file(content, headers.REVALIDATED) if content and name.endswith(".js") else _missing()
+        return _file(content, headers.REVALIDATED) if content and not name.endswith(".html") else _missing()
 
     @app.get("/bridge.html")
     async def bridge() -> Response:
@@ -107,7 +112,7 @@ def _add_files(app: Quart, parts: Parts) -> None:
 
     @app.get("/files/<sha256>")
     async def file(sha256: str) -> Response:
-        content = parts.bundle_files.get(sha256) or await parts.units.get(sha256)
+        content = parts.bundle_files.get(sha256) or parts.loader.by_hash.get(sha256) or await parts.units.get(sha256)
         return _file(content, headers.IMMUTABLE) if content else _missing()
 
 
@@ -120,6 +125,7 @@ def _add_pages(app: Quart, parts: Parts) -> None:
         text = await render_template(
             "volunteer.html",
             origin=own,
+            loader=parts.loader,
             granted=local and request.args.get("consent") == "granted",
             workers=workers if local and workers and 1 <= workers <= 64 else 1,
         )

@@ -21,6 +21,7 @@ _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
 }
 
 _log = structlog.get_logger("disio.files")
@@ -42,15 +43,15 @@ class Content:
 
 
 def scripts(folder: Path) -> dict[str, Content]:
-    """Our scripts and frames by name: all there is in ``worker/``, read once. Nothing else is ever served from there.
+    """Our scripts, styles, frames and words by name: read once. Nothing else is ever served from there.
 
     Raises:
         BundleError: the loader or a frame is missing.
     """
     found = {
-        path.name: Content.of(path.read_bytes(), _TYPES[path.suffix])
-        for path in sorted(folder.glob("*"))
-        if path.suffix in _TYPES and path.is_file()
+        str(path.relative_to(folder)): Content.of(path.read_bytes(), _TYPES[path.suffix])
+        for pattern in ("*.js", "*.css", "*.html", "words/*.json")
+        for path in sorted(folder.glob(pattern))
     }
     for name in ("loader.js", "bridge.html", "cell.html"):
         if name not in found:

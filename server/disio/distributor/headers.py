@@ -22,6 +22,10 @@ REVALIDATED: Final = {"Cache-Control": "no-cache"}
 """On files that change with a release."""
 
 
+BY_LANGUAGE: Final = {"Vary": "Accept-Encoding, Accept-Language"}
+"""On the loader, which asks its visitor in a language that the browser prefers."""
+
+
 def origin(url: str, scheme: str, host: str) -> str:
     """This distributor's origin as the browser sees it, to be written out in policies.
 
@@ -43,7 +47,7 @@ def bridge(own: str, others: Iterable[str] = ()) -> dict[str, str]:
     connect = " ".join((*origins, *(each.replace("http", "ws", 1) for each in origins)))
     return _frame(
         f"default-src 'none'; script-src {own}; connect-src {connect}; frame-src {own}; "
-        "base-uri 'none'; form-action 'none'"
+        f"style-src {own}; img-src blob:; base-uri 'none'; form-action 'none'"
     )
 
 

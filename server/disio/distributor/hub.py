@@ -70,6 +70,8 @@ class Hub:
         """Links that are up, by manager."""
         self.outboxes: dict[str, Outbox] = {manager: Outbox() for manager in managers}
         self.tasks: dict[str, grid.TaskInfo] = {}
+        self.purposes: dict[str, list[str]] = {}
+        """What each manager tells that its tasks are for."""
         self.cluster = Cluster(greeting.distributor)
         self.units: asyncio.Queue[str] = asyncio.Queue()
         """Hashes of units whose source will be asked for soon."""
@@ -232,6 +234,8 @@ class Hub:
                     del self.tasks[next(iter(self.tasks))]
             case grid.Revoke():
                 self._revoked(message)
+            case grid.Purposes():
+                self.purposes[link.manager] = message.purposes
             case grid.Cluster():
                 self._neighbours_changed(link, message)
             case grid.File():

@@ -24,6 +24,7 @@ from disio.distributor.delivery import Delivery
 from disio.distributor.files import Content, UnitFiles, bundle_files, scripts
 from disio.distributor.guard import guard
 from disio.distributor.hub import Hub
+from disio.distributor.loader import Loader
 from disio.distributor.metrics import Metrics
 from disio.distributor.neighbours import Neighbours
 from disio.distributor.sockets import RefusedError
@@ -54,6 +55,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
     _check_url(config.url)
     bundle = await asyncio.to_thread(load, config.bundle)
     own_scripts = await asyncio.to_thread(scripts, asset("worker"))
+    loader = await asyncio.to_thread(Loader.read, asset("worker"))
     listener = _listen(config.host, config.port)
     try:
         async with Spool.opened(config.data, config.limits.spool_bytes) as spool:
@@ -73,6 +75,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 distributor=spool.distributor,
                 hub=hub,
                 scripts=own_scripts,
+                loader=loader,
                 bundle=bundle,
                 bundle_manifest=Content.of(msgspec.json.encode(bundle.manifest), "application/json"),
                 bundle_files=bundle_files(bundle),

@@ -27,6 +27,8 @@ class Distributor:
     volunteers: dict[str, "Volunteer"] = field(default_factory=dict)
     known_tasks: set[int] = field(default_factory=set)
     """Tasks whose ``TaskInfo`` it has."""
+    purposes: list[str] = field(default_factory=list)
+    """What it was told that tasks are for."""
     dried: bool = False
     """It was told that there is nothing to give, and is to hear when there is."""
 
@@ -92,6 +94,13 @@ class Links:
         self.volunteers[volunteer.id] = volunteer
         distributor.volunteers[volunteer.id] = volunteer
         return volunteer
+
+    def uninformed(self, purposes: list[str]) -> list[bytes]:
+        """Distributors that have not been told these purposes; they count as told."""
+        found = [distributor for distributor in self.distributors.values() if distributor.purposes != purposes]
+        for distributor in found:
+            distributor.purposes = purposes
+        return [distributor.peer for distributor in found]
 
     def leave(self, distributor: Distributor, volunteer: str) -> bool:
         """A volunteer's connection ended. False if it is by now with another distributor."""

@@ -151,6 +151,9 @@ class Service:
                 elif now - distributor.told >= HEARTBEAT_SECONDS:
                     await self._send(distributor.peer, grid.Beat())
             await self._tell_cluster()
+            purposes = ledger.tasks.purposes()
+            for peer in links.uninformed(purposes):
+                await self._send(peer, grid.Purposes(purposes))
             for volunteer in links.gave_up(now):
                 ledger.leave(volunteer)
             ledger.end(ledger.book.expire(now))

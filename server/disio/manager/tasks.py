@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from disio.errors import NotFoundError
@@ -17,6 +18,8 @@ from disio.wire.grid import TaskList, TaskView
 PUBLISH_SECONDS: Final = 0.2
 """Changes are told at most this often."""
 RATE_SECONDS: Final = 5.0
+MAX_PURPOSES: Final = 8
+PURPOSE_CHARACTERS: Final = 200
 
 
 class Meter:
@@ -244,6 +247,12 @@ class Tasks:
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(loop.time(), self._published + PUBLISH_SECONDS), self._publish)
+
+    def purposes(self) -> list[str]:
+        """What visitors are told that the running tasks are for: the first line of what each says, the newest first."""
+        running = (task for task in reversed(self._tasks.values()) if task.state is TaskState.RUNNING)
+        lines = (task.description.strip().partition("\n")[0][:PURPOSE_CHARACTERS] or task.name for task in running)
+        return list(islice(dict.fromkeys(lines), MAX_PURPOSES))
 
     def refresh(self, now: float) -> None:
         """Have rates told that fall because nothing happens."""

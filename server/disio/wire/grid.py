@@ -139,6 +139,12 @@ class Cluster(Message, tag="cluster"):
     distributors: list[Peer]
 
 
+class Purposes(Message, tag="purposes"):
+    """What the running tasks say that they are for, the newest first; sent when that changes. Visitors are told."""
+
+    purposes: list[str]
+
+
 class TaskInfo(Message, tag="task", kw_only=True):
     """Sent to a distributor before the task's first grant on this link."""
 
@@ -516,7 +522,9 @@ class Reply(Message, tag="reply"):
 
 
 ToManager = DistributorHello | Want | Results | Return | Joined | Left | GetFile | Beat | Call
-FromManager = Welcome | Ready | Dry | Cluster | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
+FromManager = (
+    Welcome | Ready | Dry | Cluster | Purposes | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
+)
 
 encode = msgspec.msgpack.Encoder().encode
 _decode_to_manager = msgspec.msgpack.Decoder(ToManager).decode

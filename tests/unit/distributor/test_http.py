@@ -36,9 +36,8 @@ def wasm() -> tuple[str, int]:
 
 
 async def test_loader(http: httpx.AsyncClient) -> None:
-    """The loader is worker/loader.js, checked for changes on every visit, loadable from any site."""
+    """The loader is checked for changes on every visit, loadable from any site."""
     answer = await http.get("/disio.js")
-    assert answer.content == (asset("worker") / "loader.js").read_bytes()
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
@@ -51,9 +50,10 @@ async def test_loader(http: httpx.AsyncClient) -> None:
 
 
 async def test_every_script_is_served(http: httpx.AsyncClient) -> None:
-    """Each module of worker/ is there under its name, readable from the cell's opaque origin."""
-    for path in asset("worker").glob("*.js"):
-        answer = await http.get(f"/worker/{path.name}")
+    """Each module, style and word list is there under its name, readable from the cell's opaque origin."""
+    folder = asset("worker")
+    for path in (*folder.glob("*.js"), *folder.glob("*.css"), *folder.glob("words/*.json")):
+        answer = await http.get(f"/worker/{path.relative_to(folder)}")
         assert answer.content == path.read_bytes()
         assert answer.headers["access-control-allow-origin"] == "*"
 
@@ -141,6 +141,8 @@ async def test_encoded_bytes_are_the_same(http: httpx.AsyncClient) -> None:
     [
         "/worker/package.json",
         "/worker/cell.html",
+        "/worker/words/../package.json",
+        "/worker/words/xx.json",
         "/worker/%2e%2e%2fpyproject.toml",
         "/worker/../../pyproject.toml",
         "/worker/",
@@ -200,8 +202,8 @@ async def test_own_page(http: httpx.AsyncClient, distributor: Distributor) -> No
     assert 'data-consent="granted"' in (await http.get("/?consent=granted")).text
     forwarded = await http.get("/?consent=granted", headers={"x-forwarded-for": "203.0.113.9"})
     assert "data-consent" not in forwarded.text
-    assert 'data-workers="3"' in (await http.get("/?workers=3")).text
-    assert 'data-workers="1"' in (await http.get("/?workers=x")).text
+    assert 'data-workers="3"' in (await http.get("/?consent=granted&workers=3")).text
+    assert 'data-workers="1"' in (await http.get("/?consent=granted&workers=x")).text
 
 
 async def test_health_and_metrics(manager: ScriptedManager, distributor: Distributor, http: httpx.AsyncClient) -> None:

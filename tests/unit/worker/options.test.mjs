@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { readLink, readOptions } from "../../../worker/options.js";
+
+test("a tag without attributes: one worker, a share that suits the device, any task", () => {
+  const { workers, share, tasks, mains, dedicated, language } = readOptions({}, 8);
+  assert.deepEqual([workers, share, tasks, mains, dedicated, language], [1, null, [], false, false, "en"]);
+});
+
+test("workers are a number, or a share of the cores; at least one, at most 64", () => {
+  const cases = /** @type {const} */ ([["3", 3], ["50%", 4], ["1%", 1], ["900%", 8], ["0", 1], ["-2", 1], ["x", 1], ["1e9", 64], [2, 2]]);
+  for (const [workers, expected] of cases) assert.equal(readOptions({ workers }, 8).workers, expected, String(workers));
+});
+
+test("a share of a core is between 0.01 and 1", () => {
+  const cases = /** @type {const} */ ([["0.25", 0.25], ["1", 1], ["7", 1], ["0.0001", 0.01], ["0", null], ["-1", null], ["much", null]]);
+  for (const [cpu, expected] of cases) assert.equal(readOptions({ cpu }, 8).share, expected, cpu);
+  assert.equal(readOptions({ dedicated: "" }, 8).share, 1);
+  assert.equal(readOptions({ dedicated: "", cpu: "0.5" }, 8).share, 0.5);
+});
+
+test("links are web addresses, distributors are origins", () => {
+  assert.equal(readLink("https://example.org/a?b"), "https://example.org/a?b");
+  for (const bad of ["javascript:alert(1)", "data:text/html,x", "//example.org", "example", ""]) assert.equal(readLink(bad), "");
+  const { distributors } = readOptions({ distributors: "https://a.example/x, ftp://b.example http://c.example:8000 nonsense" }, 8);
+  assert.deepEqual(distributors, ["https://a.example", "http://c.example:8000"]);
+});
+
+test("what a page gives that is none of this changes nothing", () => {
+  for (const given of [null, undefined, 7, "x", [], { theme: "red", language: "../../x", words: "{", power: {} }]) {
+    const { theme, language, words, mains } = readOptions(given, 4);
+    assert.deepEqual([theme, language, words, mains], ["", "en", {}, false]);
+  }
+});
+
+test("words of the site's own are text of a bounded length", () => {
+  const words = JSON.stringify({ pause: "Anhalten", stop: 7, resume: "x".repeat(1000) });
+  const read = readOptions({ words }, 4).words;
+  assert.deepEqual(Object.keys(read), ["pause", "resume"]);
+  assert.equal(read.resume.length, 500);
+});

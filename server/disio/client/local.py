@@ -13,17 +13,22 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from disio.client.local_pool import SPLIT_SECONDS, Pool
+from disio.client.local_pool import SPLIT_SECONDS, Finished, Pool
 from disio.errors import UnitError
 from disio.unit import codec
 from disio.unit.contract import Unit, load_unit
+from disio.unit.runner import ANSWERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalResult:
-    """One payload's answer. ``data`` is in codec bytes, ``ms`` the computing time, ``log`` what was printed."""
+    """One payload's answer.
+
+    ``payload`` and ``data`` are in codec bytes, ``ms`` is the computing time, ``log`` what was printed.
+    """
 
     index: int
+    payload: bytes = field(repr=False)
     data: bytes = field(repr=False)
     ms: float
     log: str = ""
@@ -39,9 +44,11 @@ class LocalFailure:
     """A payload that failed. ``kind``: exception, unsupported, too-large, timeout, crash or payload."""
 
     index: int
+    payload: bytes = field(repr=False)
     kind: str
     message: str
     traceback: str = ""
+    ms: float
     log: str = ""
 
 
@@ -110,6 +117,7 @@ def run_local(
     *,
     processes: int | None = None,
     split_timeout: float = SPLIT_SECONDS,
+    limit: int | None = None,
     on_progress: Callable[[LocalProgress], None] | None = None,
 ) -> LocalRun:
     """Run a unit on this machine and wait for its end. Ctrl-C ends all its processes.
@@ -121,6 +129,7 @@ def run_local(
         params: values that the codec takes.
         processes: how many compute at a time; default: one for each core that this process may use.
         split_timeout: the longest that ``split`` may take from one payload to the next, in seconds.
+        limit: only the first so many payloads; all if left out.
         on_progress: called now and then (ten times a second at most), and at the end.
 
     Raises:
@@ -139,11 +148,12 @@ def run_local(
     failures: dict[int, LocalFailure] = {}
     told = 0.0
 
-    def take(index: int, outcome: int, data: bytes, ms: float, log: str) -> None:
-        if outcome == 0:
-            results[index] = LocalResult(index=index, data=data, ms=ms, log=log)
+    def take(done: Finished) -> None:
+        index, payload, ms, log = done.index, done.payload, done.ms, done.log
+        if done.outcome == ANSWERED:
+            results[index] = LocalResult(index=index, payload=payload, data=done.data, ms=ms, log=log)
         else:
-            failures[index] = LocalFailure(index=index, log=log, **json.loads(data))
+            failures[index] = LocalFailure(index=index, payload=payload, ms=ms, log=log, **json.loads(done.data))
 
     def tell(payloads: int | None, *, last: bool = False) -> None:
         nonlocal told
@@ -155,7 +165,8 @@ def run_local(
             )
 
     timeout = unit.metadata.timeout
-    with Pool(unit.source, json.dumps(info), processes=count, timeout=timeout, split_timeout=split_timeout) as pool:
+    times = {"timeout": timeout, "split_timeout": split_timeout}
+    with Pool(unit.source, json.dumps(info), processes=count, limit=limit, **times) as pool:
         pool.run(take, tell)
         ordered = [results[index] for index in sorted(results)]
         whole = unit.has_reduce and not failures

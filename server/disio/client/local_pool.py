@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import TracebackType
@@ -18,8 +19,21 @@ from disio.unit.failures import Kind, failure
 from disio.unit.process import STEP_SECONDS, Frame, read_frame, write_frame
 from disio.unit.runner import FAILED
 
-Take = Callable[[int, int, bytes, float, str], None]
-"""Takes index, outcome, data, milliseconds and log of one payload."""
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One payload that was computed: payload and answer (or failure) as they travel."""
+
+    index: int
+    payload: bytes
+    outcome: int
+    data: bytes
+    ms: float
+    log: str = ""
+
+
+Take = Callable[[Finished], None]
+"""Takes one payload that is finished."""
 
 OPEN_SECONDS: Final = 60.0
 """How long a process may take to start and to execute the module, beyond a payload's own time limit."""
@@ -92,13 +106,16 @@ class Pool:
         log: what ``split`` and ``reduce`` printed, bounded.
     """
 
-    def __init__(self, source: str, info: str, *, processes: int, timeout: float, split_timeout: float) -> None:
+    def __init__(
+        self, source: str, info: str, *, processes: int, timeout: float, split_timeout: float, limit: int | None = None
+    ) -> None:
         self.log = ""
         self._source = source
         self._info = info
         self._count = processes
         self._timeout = timeout
         self._split_timeout = split_timeout
+        self._limit = sys.maxsize if limit is None else limit
         self._events: SimpleQueue[tuple[_Process, Frame | None]] = SimpleQueue()
         self._workers: list[_Process] = []
         self._ready: deque[tuple[int, bytes]] = deque()
@@ -209,11 +226,11 @@ class Pool:
         self._splitting = False
         head, data = self._checked(frame, "split")
         start = 0
-        for size in head["sizes"]:
+        for size in head["sizes"][: self._limit - self._next_index]:
             self._ready.append((self._next_index, data[start : start + size]))
             self._next_index += 1
             start += size
-        self._split_done = head["done"]
+        self._split_done = head["done"] or self._next_index >= self._limit
 
     def _check_splitter(self, now: float) -> None:
         since = now - self._splitter.since
@@ -248,8 +265,8 @@ class Pool:
         start, total = 0, 0.0
         items = json.loads(head["items"])
         for outcome, size, ms, *log in items:
-            index, _ = process.batch.popleft()
-            take(index, outcome, data[start : start + size], ms, log[0] if log else "")
+            index, payload = process.batch.popleft()
+            take(Finished(index, payload, outcome, data[start : start + size], ms, log[0] if log else ""))
             start += size
             total += ms
         process.mean = max(total / len(items) / 1000, 1e-5)
@@ -261,9 +278,10 @@ class Pool:
         if not process.opened:
             raise UnitError(f"the unit's module does not get executed: {message} ({ended})")
         if len(process.batch) == 1:
-            [(index, _)] = process.batch
+            [(index, payload)] = process.batch
             detail = f" ({ended})" if kind == "crash" else ""
-            take(index, FAILED, failure(kind, message + detail), (monotonic() - process.since) * 1000, "")
+            ms = (monotonic() - process.since) * 1000
+            take(Finished(index, payload, FAILED, failure(kind, message + detail), ms))
         else:
             # Any of them may have done it: each again, alone.
             self._suspects.extend(process.batch)

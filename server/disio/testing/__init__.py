@@ -4,5 +4,16 @@ from disio.testing.browsers import Browser, find_browser, open_browser, open_vol
 from disio.testing.grid import Grid
 from disio.testing.processes import Process
 from disio.testing.site import open_site
+from disio.testing.under_test import UnitFailedError, UnitUnderTest
 
-__all__ = ["Browser", "Grid", "Process", "find_browser", "open_browser", "open_site", "open_volunteers"]
+__all__ = [
+    "Browser",
+    "Grid",
+    "Process",
+    "UnitFailedError",
+    "UnitUnderTest",
+    "find_browser",
+    "open_browser",
+    "open_site",
+    "open_volunteers",
+]

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from quart import Quart, Response
+from quart import Quart, Response, request
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -27,10 +28,22 @@ code {{ font-size: .9em; }}
 <p>This page belongs to somebody who wants to help a research project. All that was added is one script tag.
 Visitors who agree lend a little computing time; everybody else notices nothing.</p>
 <p><code>&lt;script async src="{loader}"&gt;&lt;/script&gt;</code></p>
-<script async src="{loader}"{attributes}></script>
+{report}<script async src="{loader}"{attributes}></script>
 </body>
 </html>
 """
+
+REPORT = """<script>
+addEventListener("disio:ready", () => {
+  const report = ({ detail }) => fetch("/status", { method: "POST", body: JSON.stringify(detail), keepalive: true });
+  for (const event of ["state", "acknowledged"]) disio.addEventListener(event, report);
+});
+</script>
+"""
+"""For pages that nobody drives: they tell their own server what ``window.disio`` says."""
+
+Status = Mapping[str, Any]
+"""A page's ``window.disio.status()``, see docs/browser.md."""
 
 
 @contextlib.asynccontextmanager
@@ -40,6 +53,7 @@ async def open_site(
     attributes: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     host: str = "127.0.0.1",
+    on_status: Callable[[Status], None] | None = None,
 ) -> AsyncIterator[str]:
     """Serve a page with the loader of ``distributor`` on a free port; yields the page's address.
 
@@ -48,14 +62,21 @@ async def open_site(
         attributes: ``data-`` attributes for the script tag, for example ``{"data-consent": "granted"}``.
         headers: extra response headers, for example a Content-Security-Policy.
         host: the loopback name or address that the page is served on.
+        on_status: called with the page's status whenever its state changes, or more results are safe.
     """
     text = "".join(f' {name}="{value}"' for name, value in (attributes or {}).items())
-    page = PAGE.format(loader=f"{distributor}/disio.js", attributes=text)
+    page = PAGE.format(loader=f"{distributor}/disio.js", attributes=text, report=REPORT if on_status else "")
     app = Quart("disio-site")
 
     @app.get("/")
     async def index() -> Response:
         return Response(page, content_type="text/html; charset=utf-8", headers=dict(headers or {}))
+
+    @app.post("/status")
+    async def status() -> Response:
+        if on_status is not None:
+            on_status(await request.get_json(force=True))
+        return Response("", 204)
 
     listener = socket.create_server((host, 0))
     listener.setblocking(False)

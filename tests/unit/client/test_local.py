@@ -13,6 +13,7 @@ import pytest
 
 from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
 from disio.errors import CodecError, UnitError
+from disio.unit import codec
 from disio.unit.contract import load_unit
 
 
@@ -172,3 +173,11 @@ def test_no_process_is_left(ending: signal.Signals) -> None:
         parent.communicate()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
+
+
+def test_only_the_first_payloads() -> None:
+    """With a limit, split is asked for no more, even if it never ends; each answer comes with its payload."""
+    source = "def split(params):\n    return iter(int, 1)\ndef run(payload, ctx):\n    return ctx.index\n"
+    ran = run(source, limit=3)
+    assert [result.value for result in ran.results] == [0, 1, 2]
+    assert [codec.decode(result.payload) for result in ran.results] == [0, 0, 0]

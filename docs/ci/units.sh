@@ -1,0 +1,10 @@
+#!/bin/sh
+# Work units tested in real browsers, for any CI with Debian or Ubuntu: run it in the project's folder.
+set -eu
+python3 -m venv .venv
+. .venv/bin/activate
+pip install "disio[testing]"
+command -v chromium || command -v google-chrome || {
+  if [ "$(id -u)" = 0 ]; then apt-get update && apt-get install -y chromium; else playwright install chromium; fi
+}
+pytest --junitxml report.xml

@@ -1,0 +1,201 @@
+"""A unit tried out: its first payloads on this machine and in real browsers, answers compared to the byte."""
+
+import asyncio
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from disio.client.local import LocalFailure, LocalRun, run_local
+from disio.errors import UsageError
+from disio.testing.browsers import find_browser, open_browser
+from disio.testing.grid import Grid
+from disio.testing.site import Status, open_site
+from disio.unit import codec
+from disio.unit.contract import Unit
+
+NATIVE: Final = "native"
+"""The name of this machine's own Python among the places where a unit is tried."""
+FIRST_PAYLOADS: Final = 20
+SECONDS: Final = 600.0
+"""One browser may take so long for all payloads, beside their own time limits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one payload came to: ``data`` in codec bytes, or ``failure``: its message and traceback."""
+
+    index: int
+    data: bytes = b""
+    failure: str = ""
+    ms: float
+    log: str = ""
+
+    @property
+    def value(self) -> Any:
+        """What ``run`` returned; None for a failure."""
+        return None if self.failure else codec.decode(self.data)
+
+    def same_as(self, other: "Outcome") -> bool:
+        """Whether both are answers of the same bytes, or both are failures."""
+        return bool(self.failure) == bool(other.failure) and (bool(self.failure) or self.data == other.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """How a unit did in one place.
+
+    Attributes:
+        place: ``native``, ``chromium``, ``firefox`` or ``webkit``.
+        version: of the Python or the browser.
+        outcomes: one for each payload, in order.
+        seconds: from the start of the browser (or of the processes) to the last answer.
+        boot_ms: how long a fresh interpreter took to be ready; None natively.
+        memory_bytes: the most that an interpreter has had; None natively.
+    """
+
+    place: str
+    version: str
+    outcomes: list[Outcome] = field(repr=False)
+    seconds: float
+    boot_ms: float | None = None
+    memory_bytes: int | None = None
+
+    @property
+    def failed(self) -> int:
+        """Payloads that failed."""
+        return sum(bool(outcome.failure) for outcome in self.outcomes)
+
+    @property
+    def mean_ms(self) -> float:
+        """Computing time of a payload."""
+        return sum(outcome.ms for outcome in self.outcomes) / max(1, len(self.outcomes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A unit tried out in several places, this machine first."""
+
+    unit: Unit
+    tried: list[Tried]
+
+    def different(self, place: Tried) -> list[int]:
+        """Indexes of payloads whose outcome in a place differs from this machine's."""
+        native = self.tried[0].outcomes
+        return [mine.index for mine, other in zip(native, place.outcomes, strict=True) if not mine.same_as(other)]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every payload was answered everywhere, with the same bytes."""
+        return not any(place.failed or self.different(place) for place in self.tried)
+
+
+async def try_unit(
+    unit: Unit,
+    params: Mapping[str, Any],
+    *,
+    browsers: Sequence[str] = ("chromium",),
+    limit: int = FIRST_PAYLOADS,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Trial:
+    """Compute a unit's first payloads on this machine, then in each browser through a grid of its own.
+
+    Args:
+        unit: see :func:`disio.client.local.read_unit`.
+        params: the task's parameters.
+        browsers: where to compute beside this machine.
+        limit: how many payloads.
+        on_progress: called with the place, the payloads that are done, and how many there are (0: not known yet).
+
+    Raises:
+        BrowserError: a browser is missing; before anything is computed.
+        UnitError: the module cannot be executed, or ``split`` fails.
+        UsageError: ``split`` gives no payload.
+    """
+    for browser in browsers:
+        find_browser(browser)
+    tell = on_progress or (lambda *_: None)
+    native = await asyncio.to_thread(
+        run_local,
+        unit,
+        params,
+        limit=limit,
+        on_progress=lambda seen: tell(NATIVE, seen.answered + seen.failed, seen.payloads or 0),
+    )
+    if not native.payloads:
+        raise UsageError(f"{unit.filename} has no payloads with these parameters; there is nothing to try")
+    tried = [_natively(native)]
+    if browsers:
+        payloads = [codec.decode(one.payload) for one in _in_order(native)]
+        async with Grid() as grid:
+            for browser in browsers:
+                told = await _in_browser(grid, unit, params, given=payloads, browser=browser, tell=tell)
+                tried.append(told)
+    return Trial(unit=unit, tried=tried)
+
+
+def _in_order(run: LocalRun) -> list[Any]:
+    return sorted([*run.results, *run.failures], key=lambda one: one.index)
+
+
+def _natively(run: LocalRun) -> Tried:
+    outcomes = []
+    for one in _in_order(run):
+        failed = isinstance(one, LocalFailure)
+        told = {"failure": _text(one.message, one.traceback)} if failed else {"data": one.data}
+        outcomes.append(Outcome(index=one.index, ms=one.ms, log=one.log, **told))
+    version = f"Python {platform.python_version()}"
+    return Tried(place=NATIVE, version=version, outcomes=outcomes, seconds=run.seconds)
+
+
+async def _in_browser(
+    grid: Grid,
+    unit: Unit,
+    params: Mapping[str, Any],
+    *,
+    given: list[Any],
+    browser: str,
+    tell: Callable[[str, int, int], None],
+) -> Tried:
+    statuses: list[Status] = []
+    tell(browser, 0, len(given))
+    begin = time.monotonic()
+    task = await grid.client.submit(source=unit.source, filename=unit.filename, params=params, payloads=given)
+    outcomes: dict[int, Outcome] = {}
+    async with (
+        open_site(grid.url, attributes={"data-consent": "granted"}, on_status=statuses.append) as site,
+        open_browser(site, browser=browser),
+        asyncio.timeout(SECONDS + unit.metadata.timeout * len(given)),
+    ):
+        version = ""
+        async for one in task.outcomes():
+            version = version or await _version(grid)
+            told = {"data": one.data} if one.accepted else {"failure": _failure(one.data)}
+            outcomes[one.index] = Outcome(index=one.index, ms=one.ms, log=one.log, **told)
+            tell(browser, len(outcomes), len(given))
+    last = statuses[-1] if statuses else {}
+    boots = last.get("timings", {}).get("workers", [])
+    return Tried(
+        place=browser,
+        version=version or browser,
+        outcomes=[outcomes[index] for index in sorted(outcomes)],
+        seconds=time.monotonic() - begin,
+        boot_ms=min(boots, default=None),
+        memory_bytes=max((int(status.get("memory", 0)) for status in statuses), default=0) or None,
+    )
+
+
+async def _version(grid: Grid) -> str:
+    volunteers = (await grid.client.grid()).volunteers
+    return max(volunteers, key=lambda volunteer: volunteer.since).browser if volunteers else ""
+
+
+def _failure(data: bytes) -> str:
+    report = json.loads(data)
+    return _text(report["message"], report["traceback"])
+
+
+def _text(message: str, traceback: str) -> str:
+    return f"{message}\n{traceback}".strip()

@@ -3,7 +3,7 @@
  * it runs no unit's code, ever.
  */
 
-import { fetchBundle, fetchManifest, fetchText } from "./bundle.js";
+import { fetchBundle, fetchFile, fetchManifest } from "./bundle.js";
 import { BUNDLE_FILES } from "./channels.js";
 import { Cluster } from "./cluster.js";
 import { Conditions } from "./conditions.js";
@@ -22,13 +22,28 @@ const FIRST_LOOK_MS = 20_000;
 const LOOK_MS = 300_000;
 
 /**
+ * The bundle on its way into the cell: its id, and when it is there.
+ * @typedef {{id: Promise<string>, given: Promise<void>}} Loading
+ */
+
+/**
  * Fetches the bundle into the cell. Begins before the page has said anything: it made this frame because its visitor agreed.
  * @param {MessageChannel} channel to the cell
  * @param {Conditions} conditions
+ * @returns {Loading}
  */
-async function load({ port1, port2 }, conditions) {
-  await conditions.mayLoad();
-  const [manifest, cell] = [fetchManifest(), openCell()];
+function load(channel, conditions) {
+  const allowed = conditions.mayLoad();
+  const manifest = allowed.then(fetchManifest);
+  return { id: manifest.then(({ id }) => id), given: allowed.then(() => give(manifest, channel)) };
+}
+
+/**
+ * @param {Promise<import("./bundle.js").Manifest>} manifest
+ * @param {MessageChannel} channel
+ */
+async function give(manifest, { port1, port2 }) {
+  const cell = openCell();
   const connected = cell.then(async (window) => {
     const snapshot = BUNDLE_FILES.snapshot in (await manifest).files;
     // The cell's origin is opaque, so no other target than "*" can be named; the frame is our own and has one document.
@@ -80,7 +95,7 @@ class Bridge {
   /**
    * @param {MessagePort} port to the page
    * @param {MessagePort} cell
-   * @param {Promise<void>} bundle is in the cell
+   * @param {Loading} bundle
    * @param {string} site the page's host
    * @param {import("./options.js").Options} options
    * @param {Conditions} conditions
@@ -99,7 +114,8 @@ class Bridge {
       site,
       agent: describeAgent(),
       workers,
-      fetchText: (sha256) => fetchText(sha256, () => this.#cluster.origins),
+      fetchFile: (sha256, onBytes) => fetchFile(sha256, { origins: () => this.#cluster.origins, onBytes }),
+      bundle: bundle.id,
       tellCell: (message, transfer = []) => cell.postMessage(message, transfer),
       onChange: () => this.#change(),
     });
@@ -119,7 +135,7 @@ class Bridge {
     this.#volunteer.connect();
     this.#showPanel().catch((error) => console.warn(`disio: there is no panel: ${error}`));
     setTimeout(() => this.#look(), FIRST_LOOK_MS);
-    bundle.then(
+    bundle.given.then(
       () => {
         this.#timings.bundle = performance.now();
         this.#volunteer.ready();
@@ -195,7 +211,7 @@ class Bridge {
     const { ended, paused, connected, uncomputed } = this.#volunteer;
     if (ended) return "failed";
     if (paused) return "paused";
-    if (!this.#timings.ready) return "loading";
+    if (!this.#timings.ready || this.#volunteer.loading) return "loading";
     if (uncomputed > 0) return "computing";
     return connected ? "waiting" : "offline";
   }
@@ -212,13 +228,13 @@ class Bridge {
   }
 
   #report() {
-    const { ended: message, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
+    const { ended, loading, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
     const counts = { payloads, failed, acknowledged, seconds, memory };
     const [state, timings] = [this.#state(), this.#timings];
     const reason = state === "paused" ? this.#reason : "";
     const line = task?.description.trim().split("\n")[0] || task?.name || "";
     /** @type {import("./channels.js").Status} */
-    const status = { type: "status", state, reason, message, task: line, ...counts, timings };
+    const status = { type: "status", state, reason, message: ended || loading, task: line, ...counts, timings };
     this.#tell(status);
     const about = { title: task?.name ?? "", description: task?.description ?? "", homepage: "" };
     this.#panel?.draw(status, about, this.#share * this.#options.workers);
@@ -229,7 +245,7 @@ function open() {
   const channel = new MessageChannel();
   const conditions = new Conditions();
   const bundle = load(channel, conditions);
-  bundle.catch(() => {}); // told by the bridge, once there is one
+  for (const promise of Object.values(bundle)) promise.catch(() => {}); // told by the bridge, once there is one
 
   /** @param {MessageEvent} event */
   const connect = (event) => {

@@ -40,22 +40,21 @@ export async function fetchBundle(manifest, give) {
 }
 
 /**
- * The text of a file named by its hash: a unit's source.
- * @param {string} sha256
- * @param {() => string[]} [origins] distributors that may have it, the best first; asked for before each try
- * @throws {FileError}
+ * How a file is fetched. `origins`: distributors that may have it, the best first, asked for before each try; this bridge's own
+ * if it is left out. `onBytes` is told of each piece that comes.
+ * @typedef {{origins?: () => string[], onBytes?: (bytes: number) => void}} Way
  */
-export async function fetchText(sha256, origins) {
-  return new TextDecoder().decode(await fetchFile(sha256, origins));
-}
 
 /**
+ * A file by its hash, checked: one of the bundle, a unit's source, or one of a task's kit.
+ *
  * Not by `fetch`'s own `integrity`: Chromium keeps the thread for 130 ms to check the snapshot that way, this way for 35.
  * @param {string} sha256 hexadecimal
- * @param {() => string[]} [origins]
+ * @param {Way} [way]
+ * @throws {FileError}
  */
-async function fetchFile(sha256, origins) {
-  const bytes = await fetchBytes(`/files/${sha256}`, origins);
+export async function fetchFile(sha256, way) {
+  const bytes = await fetchBytes(`/files/${sha256}`, way);
   if (!globalThis.crypto?.subtle) return bytes; // a distributor without https: browsers offer no hash there
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -66,19 +65,34 @@ async function fetchFile(sha256, origins) {
 
 /**
  * @param {string} path
- * @param {() => string[]} [origins] this bridge's own if it is left out
+ * @param {Way} [way]
  * @returns {Promise<ArrayBuffer>}
  */
-async function fetchBytes(path, origins = () => [""]) {
+async function fetchBytes(path, { origins = () => [""], onBytes } = {}) {
   for (let attempt = 1; ; attempt += 1) {
     const places = origins();
     try {
       const response = await fetch(places[(attempt - 1) % places.length] + path);
       if (!response.ok) throw new FileError(`${path}: the distributor answers ${response.status}`);
-      return await response.arrayBuffer();
+      return await (onBytes ? counted(response, onBytes) : response).arrayBuffer();
     } catch (error) {
       if (attempt === TRIES) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 2 ** attempt * Math.random()));
     }
   }
+}
+
+/**
+ * @param {Response} response
+ * @param {(bytes: number) => void} onBytes
+ */
+function counted(response, onBytes) {
+  /** @type {TransformStream<Uint8Array, Uint8Array>} */
+  const counter = new TransformStream({
+    transform(piece, sink) {
+      onBytes(piece.byteLength);
+      sink.enqueue(piece);
+    },
+  });
+  return new Response(response.body?.pipeThrough(counter));
 }

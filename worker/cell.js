@@ -43,6 +43,8 @@ function open(port, { snapshot }) {
     switch (message.type) {
       case "file":
         return runtime.take(message.name, message.bytes);
+      case "forget":
+        return message.names.forEach((name) => runtime.forget(name));
       case "start":
         return pool.start(message.workers, message.share);
       case "pace":

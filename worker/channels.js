@@ -20,6 +20,9 @@ export const WORKER_SOURCE = "worker.js";
 /** The scripts that it is made of, in their order. */
 export const WORKER_PARTS = Object.freeze(["throttle.js", "worker.js"]);
 
+/** Where an interpreter has its task's shared data. */
+export const DATA_FOLDER = "/data";
+
 // ---- page and bridge ------------------------------------------------------------------------
 
 /**
@@ -58,13 +61,16 @@ export const WORKER_PARTS = Object.freeze(["throttle.js", "worker.js"]);
  * @typedef {{type: "connect", snapshot: boolean}} Connect first message, with the port, from the bridge
  * @typedef {{type: "start", workers: number, share: number}} StartWorkers `share`: of each one's time, 0 to 1
  * @typedef {{type: "pace", share: number}} Pace
- * @typedef {{type: "file", name: string, bytes: ArrayBuffer}} GiveFile
+ * @typedef {{type: "file", name: string, bytes: ArrayBuffer | Blob}} GiveFile
+ * @typedef {{type: "forget", names: string[]}} ForgetFiles
+ * @typedef {{packs: string[], snapshot: string, data: Record<string, string>, module: string}} CellKit files by the names
+ *   that they were given by; no snapshot: the bundle's
  * @typedef {{type: "task", task: string, filename: string, timeout: number, maxResultBytes: number, source: string,
- *   params: Uint8Array<ArrayBuffer>}} GiveTask
+ *   params: Uint8Array<ArrayBuffer>, kit: CellKit}} GiveTask
  * @typedef {{type: "work", task: string, items: import("./messages.js").LeaseItem[], data: Uint8Array<ArrayBuffer>}} GiveWork
  * @typedef {{type: "revoke", task: string, leases: number[]}} TakeBack no leases: the whole task
  * @typedef {{type: "pause"} | {type: "resume"}} Switch
- * @typedef {StartWorkers | Pace | GiveFile | GiveTask | GiveWork | TakeBack | Switch} ToCell
+ * @typedef {StartWorkers | Pace | GiveFile | ForgetFiles | GiveTask | GiveWork | TakeBack | Switch} ToCell
  */
 
 /**
@@ -82,9 +88,10 @@ export const WORKER_PARTS = Object.freeze(["throttle.js", "worker.js"]);
 /**
  * @typedef {{type: "prepare", pyodide: string, asm: string}} Prepare blob: URLs of Pyodide's scripts
  * @typedef {{type: "boot", module: WebAssembly.Module, stdlib: ArrayBuffer, lock: ArrayBuffer,
- *   snapshot: ArrayBuffer | null}} Boot
- * @typedef {{type: "open", source: string, info: string, share: number}} Open a unit; `info` is JSON, see `disio.unit.runner`;
- *   `share`: of its time to compute, 0 to 1
+ *   snapshots: ArrayBuffer[]}} Boot the snapshots that may be used, the best first
+ * @typedef {{type: "open", source: string, info: string, share: number, packs: ArrayBuffer[], folder: string,
+ *   data: Record<string, Blob>}} Open a unit; `info` is JSON, see `disio.unit.runner`; `share`: of its time to compute, 0 to 1;
+ *   packages come with it, and shared data, which is mounted in this folder
  * @typedef {{type: "slice", items: string, data: Uint8Array<ArrayBuffer>, budget: number}} Slice payloads; `items` is JSON:
  *   [[index, size], ...]; `budget`: seconds after which a step ends and its results are told
  * @typedef {{type: "hold"}} Hold forget the slices that were not begun

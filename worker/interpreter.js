@@ -2,6 +2,7 @@
  * One worker as its pool sees it: boots, is bound to one task, holds slices of payloads, and is ended when it must be.
  */
 
+import { DATA_FOLDER } from "./channels.js";
 import { joinResults, sliceOf } from "./queue.js";
 
 /** @typedef {import("./queue.js").Entry} Entry */
@@ -34,6 +35,7 @@ const ASLEEP_MS = 5000;
  * @property {number} maxResultBytes
  * @property {string} source
  * @property {string} info for the runner
+ * @property {import("./channels.js").CellKit} kit
  */
 
 export class Interpreter {
@@ -61,21 +63,24 @@ export class Interpreter {
   /** @type {Worker | undefined} */
   #worker;
   #owner;
+  #runtime;
 
   /**
    * @param {import("./runtime.js").Runtime} runtime
    * @param {Owner} owner
    * @param {number} now milliseconds
+   * @param {string} snapshot a task's own, to start from; empty: the bundle's
    */
-  constructor(runtime, owner, now) {
+  constructor(runtime, owner, now, snapshot) {
+    this.#runtime = runtime;
+    this.snapshot = snapshot;
     this.#owner = owner;
     this.since = now;
-    this.#boot(runtime).catch((error) => this.#crash(String(error)));
+    this.#boot().catch((error) => this.#crash(String(error)));
   }
 
-  /** @param {import("./runtime.js").Runtime} runtime */
-  async #boot(runtime) {
-    const { worker, boot } = await runtime.start();
+  async #boot() {
+    const { worker, boot } = await this.#runtime.start(this.snapshot);
     if (this.state === "ended") return worker.terminate();
     this.#worker = worker;
     this.#started = performance.now();
@@ -115,7 +120,8 @@ export class Interpreter {
     this.state = "open";
     this.share = share;
     this.#opening = true;
-    this.#tell({ type: "open", source: unit.source, info: unit.info, share });
+    const { source, info, kit } = unit;
+    this.#tell({ type: "open", source, info, share, folder: DATA_FOLDER, ...this.#runtime.kit(kit) });
   }
 
   /** @param {number} share */

@@ -32,6 +32,14 @@ export const FAILED = 1;
  * @typedef {[lease: number, outcome: number, size: number, ms: number, log?: string]} ResultItem
  */
 
+/**
+ * What a task needs beside its unit's source. Packages, a snapshot for one bundle, shared data by name; the unit's dotted
+ * name, if it is a module of one of the packages.
+ * @typedef {{sha256: string, size: number}} FileRef
+ * @typedef {{packs?: (FileRef & {name: string, version?: string})[], snapshot?: FileRef & {bundle: string},
+ *   data?: Record<string, FileRef>, module?: string, lock?: FileRef}} Kit
+ */
+
 /** @typedef {{browser: string, version: string, platform: string}} Agent */
 
 /**
@@ -48,7 +56,7 @@ export const FAILED = 1;
  * @typedef {{type: "cluster", distributors: [url: string, load: number][]}} ClusterNews load: 0 to 1
  * @typedef {{type: "beat"}} Beat
  * @typedef {{type: "task", task: string, name: string, filename: string, description: string, unit: string,
- *   timeout: number, max_result_bytes: number}} Task
+ *   timeout: number, max_result_bytes: number, kit?: Kit}} Task
  * @typedef {{type: "work", task: string, items: LeaseItem[]}} Work
  * @typedef {{type: "ack", task: string, leases: number[], rejected?: Record<string, string>}} Ack
  * @typedef {{type: "revoke", task: string, leases?: number[]}} Revoke

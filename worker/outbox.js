@@ -51,6 +51,14 @@ export class Outbox {
     return count;
   }
 
+  /**
+   * Whether there are leases of a task to compute, or to be acknowledged.
+   * @param {string} task
+   */
+  owes(task) {
+    return (this.#ledgers.get(task)?.unfinished.size ?? 0) > 0;
+  }
+
   /** Results without an acknowledgement. */
   get unacknowledged() {
     let count = 0;

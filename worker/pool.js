@@ -2,6 +2,7 @@
  * The cell's workers: gives them payloads, ends those that run over their time, finds the one payload that is to blame.
  */
 
+import { DATA_FOLDER } from "./channels.js";
 import { Interpreter } from "./interpreter.js";
 import { FAILED } from "./messages.js";
 import { TaskQueue } from "./queue.js";
@@ -43,6 +44,8 @@ export class Pool {
   #paused = false;
   #pausedAt = 0;
   #waryUntil = 0;
+  /** @type {Unit | null} whose worker had to be ended last */
+  #waryFor = null;
   #failedBoots = 0;
   #started = false;
   #size = 1;
@@ -57,7 +60,7 @@ export class Pool {
   constructor(runtime, tell) {
     this.#runtime = runtime;
     this.#tell = tell;
-    this.#boot(); // the first one, while the files are still coming
+    this.#boot(""); // the first one, while the files are still coming
   }
 
   /**
@@ -77,9 +80,11 @@ export class Pool {
   }
 
   /** @param {import("./channels.js").GiveTask} message */
-  addTask({ task, filename, timeout, maxResultBytes, source, params }) {
-    const info = { task, filename, params: base64(params), max_result_bytes: maxResultBytes, max_log_bytes: MAX_LOG_BYTES };
-    this.#tasks.set(task, new TaskRecord({ task, timeout, maxResultBytes, source, info: JSON.stringify(info) }));
+  addTask({ task, filename, timeout, maxResultBytes, source, params, kit }) {
+    const files = Object.fromEntries(Object.keys(kit.data).map((name) => [name, `${DATA_FOLDER}/${name}`]));
+    const limits = { max_result_bytes: maxResultBytes, max_log_bytes: MAX_LOG_BYTES };
+    const info = { task, filename, params: base64(params), module: kit.module, files, ...limits };
+    this.#tasks.set(task, new TaskRecord({ task, timeout, maxResultBytes, source, info: JSON.stringify(info), kit }));
   }
 
   /** @param {import("./channels.js").GiveWork} message */
@@ -173,7 +178,7 @@ export class Pool {
       this.#end(interpreter);
       this.#failedBoots += 1;
       if (this.#failedBoots >= MAX_FAILED_BOOTS) return this.#tell({ type: "failed", message: reason });
-      this.#boot();
+      this.#boot("");
     } else {
       this.#blame(interpreter, "crash", reason);
       this.#feed();
@@ -188,9 +193,9 @@ export class Pool {
     this.#topUp(now);
     let record = this.#next();
     for (; record && this.#running() < this.#size; record = this.#next()) {
-      const interpreter = this.#idle(record.unit.task) ?? this.#idle("");
+      const interpreter = this.#idle(record.unit.task) ?? this.#fresh(record.unit);
       if (!interpreter) {
-        this.#makeRoom(record.unit.task);
+        this.#makeRoom(record.unit);
         break;
       }
       if (!interpreter.task) interpreter.open(record.unit, this.#share);
@@ -198,9 +203,10 @@ export class Pool {
       this.#give(interpreter, record, now);
     }
     // The first one has the machine for itself until it is ready: the first result comes sooner.
-    while (this.#interpreters.size < this.#size && this.#started) this.#boot();
+    while (this.#interpreters.size < this.#size && this.#started) this.#boot("");
     const waits = record !== undefined && this.#bound(record.unit.task).length === 0;
-    if ((waits || now < this.#waryUntil) && !this.#idle("") && !this.#booting()) this.#makeRoom(record?.unit.task ?? "");
+    const next = waits ? record?.unit : now < this.#waryUntil ? this.#waryFor : null;
+    if (next && !this.#fresh(next) && !this.#booting()) this.#makeRoom(next);
   }
 
   /**
@@ -240,11 +246,15 @@ export class Pool {
 
   /** @param {string} task */
   #idle(task) {
-    for (const interpreter of this.#interpreters) {
-      const state = task ? "open" : "ready";
-      if (interpreter.state === state && interpreter.task === task && !interpreter.computing) return interpreter;
-    }
-    return undefined;
+    return this.#bound(task).find(({ state, computing }) => state === "open" && !computing);
+  }
+
+  /**
+   * An interpreter without a task that started from what this unit starts from.
+   * @param {Unit} unit
+   */
+  #fresh({ kit }) {
+    return [...this.#interpreters].find(({ state, snapshot }) => state === "ready" && snapshot === kit.snapshot);
   }
 
   #running() {
@@ -262,20 +272,23 @@ export class Pool {
 
   /**
    * Boot another interpreter, if need be in the place of one that is idle.
-   * @param {string} task for whose sake; its own interpreters stay
+   * @param {Unit} unit for whose sake; its own interpreters stay
    */
-  #makeRoom(task) {
+  #makeRoom({ task, kit: { snapshot } }) {
     if (this.#booting() >= Math.max(1, this.#size - this.#running())) return;
     if (this.#interpreters.size >= this.#size + EXTRA) {
-      const idle = [...this.#interpreters].filter((one) => one.state === "open" && !one.computing && one.task !== task);
+      const idle = [...this.#interpreters].filter((one) =>
+        one.state === "open" ? !one.computing && one.task !== task : one.state === "ready" && one.snapshot !== snapshot,
+      );
       if (idle.length === 0) return;
       this.#end(idle.reduce((oldest, one) => (one.since < oldest.since ? one : oldest)));
     }
-    this.#boot();
+    this.#boot(snapshot);
   }
 
-  #boot() {
-    this.#interpreters.add(new Interpreter(this.#runtime, this, performance.now()));
+  /** @param {string} snapshot a task's own; empty: the bundle's */
+  #boot(snapshot) {
+    this.#interpreters.add(new Interpreter(this.#runtime, this, performance.now(), snapshot));
   }
 
   /** @param {Interpreter} interpreter */
@@ -304,6 +317,7 @@ export class Pool {
     const [questionable = [], ...untouched] = this.#end(interpreter);
     const now = performance.now();
     this.#waryUntil = now + WARY_MS;
+    this.#waryFor = unit;
     const record = this.#tasks.get(task);
     if (!record || !unit) return;
     record.queue.putBack(untouched.flat());

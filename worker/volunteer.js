@@ -4,6 +4,7 @@
 
 import { Connection } from "./connection.js";
 import { Credit } from "./credit.js";
+import { Kits } from "./kits.js";
 import { PROTOCOL_VERSION } from "./messages.js";
 import { Outbox } from "./outbox.js";
 
@@ -12,12 +13,18 @@ import { Outbox } from "./outbox.js";
 /** @typedef {import("./messages.js").FromDistributor} FromDistributor */
 
 /**
+ * A task that the distributor has described. `given`: whether the cell has it, once that is known; null: it was forgotten.
+ * @typedef {{message: import("./messages.js").Task, params: Uint8Array<ArrayBuffer>, given: Promise<boolean> | null}} Described
+ */
+
+/**
  * @typedef {object} Visit
  * @property {import("./cluster.js").Cluster} cluster
  * @property {string} site the host whose page this is
  * @property {import("./messages.js").Agent} agent
  * @property {number} workers
- * @property {(sha256: string) => Promise<string>} fetchText
+ * @property {(sha256: string, onBytes?: (bytes: number) => void) => Promise<ArrayBuffer>} fetchFile checked
+ * @property {Promise<string>} bundle the id of the bundle that interpreters here start from
  * @property {(message: ToCell, transfer?: Transferable[]) => void} tellCell
  * @property {() => void} onChange something that a status shows has changed
  * @property {typeof WebSocket} [WebSocket]
@@ -43,19 +50,26 @@ export class Volunteer {
   memory = 0;
 
   #outbox = new Outbox();
-  /** @type {Map<string, import("./messages.js").Task>} */
+  /** @type {Map<string, Described>} the one with the latest work last */
   #tasks = new Map();
-  /** Work is posted after its task, whose source is fetched: everything for the cell goes through here, in order. */
-  #order = Promise.resolve();
+  /**
+   * Work is posted after its task, whose files are fetched: everything for the cell goes through here, in order for each task.
+   * @type {Map<string, Promise<void>>}
+   */
+  #order = new Map();
+  /** Leases whose task's files are on their way. */
+  #waiting = 0;
   #ready = false;
   #secret = newSecret();
   #credit;
   #connection;
   #visit;
+  #kits;
 
   /** @param {Visit} visit */
   constructor(visit) {
     this.#visit = visit;
+    this.#kits = new Kits({ ...visit, onChange: () => visit.onChange() });
     this.#credit = new Credit(visit.workers);
     this.#connection = new Connection(
       visit.cluster,
@@ -73,6 +87,13 @@ export class Volunteer {
   /** Leases that are not computed yet. */
   get uncomputed() {
     return this.#outbox.uncomputed;
+  }
+
+  /** What is being fetched before anything can be computed; empty: nothing. */
+  get loading() {
+    const { wanted, come } = this.#kits.progress;
+    if (wanted === 0 || this.#outbox.uncomputed > this.#waiting) return "";
+    return `Loading packages: ${(come / 1e6).toFixed(1)} of ${(wanted / 1e6).toFixed(1)} MB`;
   }
 
   /** Connect, or try again at once. */
@@ -181,11 +202,7 @@ export class Volunteer {
       case "work":
         this.#outbox.give(message.task, message.items);
         this.#credit.received(message.items.length, data.byteLength);
-        this.#inOrder(() => {
-          const { task, items } = message;
-          this.#visit.tellCell({ type: "work", task, items, data }, [data.buffer]);
-          this.task = this.#tasks.get(task) ?? null;
-        });
+        this.#inOrder(message.task, () => this.#work(message, data));
         break;
       case "ack": {
         const rejected = Object.entries(message.rejected ?? {});
@@ -198,7 +215,7 @@ export class Volunteer {
         const { task, leases = [] } = message;
         if (leases.length > 0) this.#outbox.forget(task, leases);
         else this.#outbox.drop(task);
-        this.#inOrder(() => this.#visit.tellCell({ type: "revoke", task, leases }));
+        this.#inOrder(task, () => this.#visit.tellCell({ type: "revoke", task, leases }));
         break;
       }
     }
@@ -211,27 +228,85 @@ export class Volunteer {
    * @param {Uint8Array<ArrayBuffer>} params
    */
   #takeTask(message, params) {
-    const { task, filename, timeout, max_result_bytes: maxResultBytes, unit } = message;
-    if (this.#tasks.has(task)) return; // told again after a reconnect
-    this.#tasks.set(task, message);
-    const fetched = this.#visit.fetchText(unit);
-    fetched.catch(() => {}); // awaited below, after what came before
-    this.#inOrder(async () => {
-      try {
-        const source = await fetched;
-        this.#visit.tellCell({ type: "task", task, filename, timeout, maxResultBytes, source, params });
-      } catch (error) {
-        // Its leases go to others when this connection ends, and the task is told again on the next one.
-        console.warn(`disio: the source of ${task} did not come: ${error}`);
-        this.#tasks.delete(task);
-        this.#connection.restart();
-      }
+    if (this.#tasks.has(message.task)) return; // told again after a reconnect
+    this.#tasks.set(message.task, { message, params, given: this.#give(message, params) });
+    this.#inOrder(message.task, async () => {
+      await this.#given(message.task);
     });
   }
 
-  /** @param {() => void | Promise<void>} action */
-  #inOrder(action) {
-    this.#order = this.#order.then(action).catch((error) => this.fail(String(error)));
+  /**
+   * The task, when the cell has it.
+   * @param {string} task
+   * @returns {Promise<Described | null>} null: its files did not come
+   */
+  async #given(task) {
+    const described = this.#tasks.get(task);
+    if (!described) return null;
+    described.given ??= this.#give(described.message, described.params);
+    if (await described.given) return described;
+    // Its leases go to others when this connection ends, and the task is told again on the next one.
+    this.#tasks.delete(task);
+    this.#connection.restart();
+    return null;
+  }
+
+  /**
+   * Fetch what a task needs, and give it to the cell. It begins at once, whatever else is on its way.
+   * @param {import("./messages.js").Task} message
+   * @param {Uint8Array<ArrayBuffer>} params
+   * @returns {Promise<boolean>} whether it is there
+   */
+  async #give(message, params) {
+    const { task, filename, timeout, max_result_bytes: maxResultBytes, unit } = message;
+    const loading = this.#kits.load(message.kit ?? {});
+    try {
+      const [bytes, kit] = await Promise.all([this.#visit.fetchFile(unit), loading]);
+      const source = new TextDecoder().decode(bytes);
+      this.#visit.tellCell({ type: "task", task, filename, timeout, maxResultBytes, source, params, kit });
+      return true;
+    } catch (error) {
+      loading.then(() => this.#kits.release(message.kit ?? {}), () => {});
+      console.warn(`disio: the files of ${task} did not come: ${error}`);
+      return false;
+    }
+  }
+
+  /**
+   * @param {import("./messages.js").Work} message
+   * @param {Uint8Array<ArrayBuffer>} data
+   */
+  async #work({ task, items }, data) {
+    this.#waiting += items.length;
+    const described = await this.#given(task);
+    this.#waiting -= items.length;
+    if (!described) return;
+    this.#tasks.delete(task);
+    this.#tasks.set(task, described); // the latest last
+    this.#visit.tellCell({ type: "work", task, items, data }, [data.buffer]);
+    this.task = described.message;
+    this.#makeRoom();
+  }
+
+  /** Have the cell forget kits of tasks that have not had work for long; they are fetched again (from the cache) if it comes. */
+  #makeRoom() {
+    for (const [task, described] of this.#tasks) {
+      if (!this.#kits.crowded) return;
+      if (!described.given || this.#outbox.owes(task)) continue;
+      this.#visit.tellCell({ type: "revoke", task, leases: [] });
+      this.#kits.release(described.message.kit ?? {});
+      described.given = null;
+    }
+  }
+
+  /**
+   * @param {string} task
+   * @param {() => void | Promise<void>} action
+   */
+  #inOrder(task, action) {
+    const before = this.#order.get(task) ?? Promise.resolve();
+    const after = before.then(action).catch((error) => this.fail(String(error)));
+    this.#order.set(task, after);
   }
 
   /** Send what can be sent now. */

@@ -125,14 +125,14 @@
    * @returns {Promise<string>} why the snapshot was not used; empty if it was
    */
   async function boot(files) {
-    let reason = "this bundle has no snapshot";
-    if (files.snapshot) {
+    let reason = files.snapshots.length > 0 ? "" : "this bundle has no snapshot";
+    for (const snapshot of files.snapshots) {
       try {
-        pyodide = await load(files, expand(files.snapshot));
+        pyodide = await load(files, expand(snapshot));
         enter();
-        return "";
+        return reason;
       } catch (error) {
-        reason = `the snapshot could not be used: ${error}`;
+        reason = `a snapshot could not be used: ${error}`;
       }
     }
     pyodide = await load(files, null);
@@ -214,9 +214,54 @@
     runner = pyodide.pyimport("disio.unit.runner");
   }
 
+  /**
+   * Write a pack's files (see `disio.bundle.packs`) into the interpreter's file system, without copying their contents.
+   * @param {ArrayBuffer} pack
+   */
+  function unpack(pack) {
+    const end = 4 + new DataView(pack).getUint32(0, true);
+    const { root, files } = JSON.parse(new TextDecoder().decode(new Uint8Array(pack, 4, end - 4)));
+    const folders = new Set();
+    let at = end;
+    for (const [name, size] of files) {
+      const path = `${root}/${name}`;
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      if (!folders.has(folder)) pyodide.FS.mkdirTree(folder);
+      folders.add(folder);
+      pyodide.FS.writeFile(path, new Uint8Array(pack, at, size), { canOwn: true });
+      at += size;
+    }
+  }
+
+  /**
+   * Mount shared data: read where it lies when it is read, and copied into memory only by who maps it there.
+   * @param {string} folder
+   * @param {Record<string, Blob>} data
+   */
+  function mount(folder, data) {
+    const { FS, _module: emscripten } = pyodide;
+    const reader = /** @type {any} */ (self); // only workers have FileReaderSync
+    const { WORKERFS } = FS.filesystems;
+    WORKERFS.stream_ops.mmap ??= (/** @type {any} */ stream, /** @type {number} */ length, /** @type {number} */ position) => {
+      const ptr = emscripten.mmapAlloc(length);
+      if (!ptr) throw new FS.ErrnoError(48); // no memory
+      const blob = stream.node.contents.slice(position, position + length);
+      const bytes = new Uint8Array(new reader.FileReaderSync().readAsArrayBuffer(blob));
+      emscripten.HEAPU8.set(bytes, ptr);
+      emscripten.HEAPU8.fill(0, ptr + bytes.length, ptr + length);
+      return { ptr, allocated: true };
+    };
+    WORKERFS.stream_ops.msync ??= () => 0;
+    FS.mkdirTree(folder);
+    FS.mount(WORKERFS, { blobs: Object.entries(data).map(([name, blob]) => ({ name, data: blob })) }, folder);
+  }
+
   /** @param {import("./channels.js").Open} unit */
   function open(unit) {
     const begin = performance.now();
+    unit.packs.forEach(unpack);
+    if (unit.packs.length > 0) pyodide.runPython("import importlib; importlib.invalidate_caches(); del importlib");
+    mount(unit.folder, unit.data);
     session = runner.open_unit(unit.source, unit.info);
     step = session.step;
     throttle.spent(begin, performance.now());

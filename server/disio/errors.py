@@ -50,6 +50,13 @@ class BundleError(DisioError):
     code = "bundle"
 
 
+class AlteredError(DisioError):
+    """A file is not what its hash says: it was altered, or did not arrive whole."""
+
+    code = "altered"
+    http_status = 422
+
+
 class StoreError(DisioError):
     """The database or spool cannot be used: not SQLite, of a newer version, in use, or full."""
 

@@ -19,6 +19,31 @@ ParamsOption = Annotated[
 ]
 
 
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="NAME=FILE", help="A file that all payloads may read: ctx.data(NAME) is its path. Repeatable."
+    ),
+]
+
+
+def parse_data(pairs: list[str] | None) -> dict[str, str]:
+    """Files of shared data by name.
+
+    Raises:
+        UsageError: a pair has no ``=``, or a name stands twice.
+    """
+    files: dict[str, str] = {}
+    for pair in pairs or ():
+        name, equals, path = pair.partition("=")
+        if not equals or not name or not path:
+            raise UsageError(f"{pair!r} names no shared data; write NAME=FILE, for example --data genome=chr21.fa")
+        if name in files:
+            raise UsageError(f"two files are called {name}; give each its own name")
+        files[name] = path
+    return files
+
+
 def parse_parameters(pairs: list[str] | None, whole: str | None) -> dict[str, Any]:
     """Parameters from both options; single ones win.
 

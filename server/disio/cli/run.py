@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from disio.cli import output
 from disio.cli.commands import JsonOption
-from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
+from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
 from disio.cli.results import printable, write_chunks
+from disio.client.kits import data_paths
 from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
 from disio.errors import UsageError
 from disio.figures import duration, rate
@@ -25,6 +26,7 @@ def run(
     local: Annotated[bool, typer.Option("--local", help="On this machine, all cores, without a grid.")] = False,
     param: ParamOption = None,
     params: ParamsOption = None,
+    data: DataOption = None,
     processes: Annotated[
         int | None, typer.Option(help="How many compute at a time.", min=1, max=1024, show_default="all cores")
     ] = None,
@@ -44,7 +46,9 @@ def run(
         raise UsageError("say --local to run it on this machine; to run it on a grid use `disio submit`")
     values = parse_parameters(param, params)
     with _Bar() as bar:
-        ran = run_local(read_unit(module), values, processes=processes, on_progress=bar.show)
+        ran = run_local(
+            read_unit(module), values, data=data_paths(parse_data(data)), processes=processes, on_progress=bar.show
+        )
     if ran.log:
         output.err.print(ran.log.rstrip("\n"), markup=False)
     if as_json:

@@ -7,7 +7,7 @@ import typer
 
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption
-from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
+from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
 from disio.client import Client, Task
 from disio.client.progress import TaskProgress
 from disio.wire.api import encode
@@ -18,6 +18,7 @@ def submit(
     module: Annotated[Path, typer.Argument(metavar="MODULE", help="The work unit: a Python module with run(payload).")],
     param: ParamOption = None,
     params: ParamsOption = None,
+    data: DataOption = None,
     name: Annotated[str, typer.Option(help="What to call the task.", show_default="the unit's")] = "",
     priority: Annotated[int, typer.Option(help="Higher goes first.", min=-1000, max=1000)] = 0,
     manager: Annotated[
@@ -33,11 +34,12 @@ def submit(
 
     Examples:
       disio submit pi_digits.py -p digits=1000 --wait
+      disio submit align.py --data genome=chr21.fa -p reads=1000
       disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5
     """
     values = parse_parameters(param, params)
     with Client(url) as client:
-        task = client.submit(module, values, name=name, priority=priority, manager=manager)
+        task = client.submit(module, values, data=parse_data(data), name=name, priority=priority, manager=manager)
         if not wait:
             _tell(task, as_json=as_json, ended=False)
             return

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from disio.client import core
+from disio.client import core, kits, uploading
 from disio.client.models import Failure, Result
 from disio.client.streams import FOLLOW_SECONDS, By, Following
 from disio.client.task import Task
@@ -60,6 +60,7 @@ class Client:
         filename: str | None = None,
         payloads: Iterable[Any] | None = None,
         open: bool = False,  # noqa: A002 - as in the API
+        data: kits.DataFiles | None = None,
         name: str = "",
         priority: int = 0,
         manager: str = "",
@@ -71,6 +72,7 @@ class Client:
             params: what ``split`` and ``reduce`` are given.
             source: the text of a unit, instead of a file.
             filename: what to call it in tracebacks.
+            data: files that all payloads may read, by the names that ``ctx.data`` is asked for.
             payloads: take the place of ``split``: values that are taken from here meanwhile, only as fast as they
                 are computed. What the iterable raises cancels the task, and is raised where the task is waited for.
             open: the task waits for payloads: see :meth:`Task.add <disio.client.Task.add>` and ``close``.
@@ -83,6 +85,8 @@ class Client:
             UsageError: the file cannot be read.
             CodecError: a parameter is no value that can travel.
         """
+        prepared = kits.prepare(data)
+        manager = self._put(prepared, manager)
         fed = payloads is not None
         body = core.submission(
             unit,
@@ -93,6 +97,7 @@ class Client:
             priority=priority,
             manager=manager,
             open=open or fed,
+            kit=prepared.kit,
         )
         task = self._task(self._post("/api/tasks", body))
         if payloads is not None:
@@ -273,6 +278,17 @@ class Client:
         splitter = core.LineSplitter()
         for chunk in self.stream(task, what, after=after, limit=limit):
             yield from splitter.feed(chunk)
+
+    def _put(self, prepared: kits.Prepared, manager: str) -> str:
+        """Put a kit's files with a manager; which one it is."""
+        steps = uploading.puts(prepared.files, manager)
+        answer: bytes | None = None
+        while True:
+            try:
+                method, path, query, body = steps.send(answer)  # type: ignore[arg-type] # None begins
+            except StopIteration as stop:
+                return str(stop.value)
+            answer = self._send(self._http.build_request(method, path, params=query, content=body))
 
     def _get(self, path: str, query: Mapping[str, str] | None = None, *, wait: float = 0.0) -> bytes:
         return self._send(self._http.build_request("GET", path, params=query), wait)

@@ -12,6 +12,7 @@ import msgspec
 from disio.errors import DisioError, ProtocolError, UnreachableError, UsageError
 from disio.unit import codec
 from disio.wire import api
+from disio.wire.kit import Kit
 
 DEFAULT_URL: Final = "http://127.0.0.1:7700"
 TIMEOUT_SECONDS: Final = 30.0
@@ -69,6 +70,7 @@ def submission(
     priority: int,
     manager: str,
     open: bool,  # noqa: A002 - as in the API
+    kit: Kit,
 ) -> bytes:
     """The body that submits a unit: the file ``unit``, or ``source`` text.
 
@@ -91,6 +93,7 @@ def submission(
         priority=priority,
         manager=manager,
         open=open,
+        kit=kit,
     )
     try:
         encoded = api.encode(body)

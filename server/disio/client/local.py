@@ -115,6 +115,7 @@ def run_local(
     unit: Unit,
     params: Mapping[str, Any],
     *,
+    data: Mapping[str, Path] | None = None,
     processes: int | None = None,
     split_timeout: float = SPLIT_SECONDS,
     limit: int | None = None,
@@ -127,6 +128,7 @@ def run_local(
     Args:
         unit: see :func:`read_unit`.
         params: values that the codec takes.
+        data: files of shared data by name.
         processes: how many compute at a time; default: one for each core that this process may use.
         split_timeout: the longest that ``split`` may take from one payload to the next, in seconds.
         limit: only the first so many payloads; all if left out.
@@ -143,6 +145,7 @@ def run_local(
         "filename": unit.filename,
         "params": base64.b64encode(codec.encode(dict(params))).decode(),
         "max_result_bytes": codec.MAX_BYTES,
+        "files": {name: str(path) for name, path in (data or {}).items()},
     }
     results: dict[int, LocalResult] = {}
     failures: dict[int, LocalFailure] = {}

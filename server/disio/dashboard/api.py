@@ -14,9 +14,10 @@ from quart_schema import document_querystring, document_request, document_respon
 import disio
 from disio.dashboard import asking, views
 from disio.dashboard.links import Links
-from disio.errors import UsageError
+from disio.errors import NotFoundError, UsageError
 from disio.unit import codec
 from disio.wire import api, grid
+from disio.wire.kit import Kit
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -255,6 +256,52 @@ async def get_outcomes(task: str) -> Response:
     if wanted.format == "msgpack":
         return await _stream(_packs(pages), api.MSGPACK_TYPE, f"{task}.msgpack")
     return await _stream(_outcome_lines(pages), api.NDJSON_TYPE, f"{task}.ndjson")
+
+
+@blueprint.get("/tasks/<task>/kit")
+@tag(["files"])
+@operation_id("get_kit")
+@document_response(Kit)
+@document_response(api.ErrorBody, 404)
+async def get_kit(task: str) -> Response:
+    """The packages and shared data that a task's browsers load, by their hashes."""
+    return _json((await asking.kit(links(), task)).kit)
+
+
+@blueprint.get("/tasks/<task>/lock")
+@tag(["files"])
+@operation_id("get_lock")
+@document_response(api.ErrorBody, 404)
+async def get_lock(task: str) -> Response:
+    """How a task's packages were resolved, in the format of pyodide-lock.json."""
+    lock = (await asking.kit(links(), task)).lock
+    if not lock:
+        raise NotFoundError(f"task {task} uses no packages, so it has no lock")
+    return Response(lock, content_type="application/json")
+
+
+@blueprint.post("/files")
+@tag(["files"])
+@operation_id("find_files")
+@document_request(api.FilesQuery)
+@document_response(api.FilesState)
+@document_response(api.ErrorBody, 503)
+async def find_files() -> Response:
+    """How much of some files a manager has. Put the rest there, and submit the task to it."""
+    return _json(await asking.find_files(links(), await body(api.FilesQuery)))
+
+
+@blueprint.put("/files/<sha256>")
+@tag(["files"])
+@operation_id("put_file")
+@document_querystring(api.PieceQuery)
+@document_response(api.FilesState)
+@document_response(api.ErrorBody, 422)
+async def put_file(sha256: str) -> Response:
+    """The next piece of a file: the request's body, at most 32 MiB."""
+    data = await request.get_data()
+    assert isinstance(data, bytes)  # noqa: S101 - text only where it is asked for
+    return _json(await asking.put_piece(links(), sha256, query(api.PieceQuery), data))
 
 
 @blueprint.get("/tasks/<task>/results")

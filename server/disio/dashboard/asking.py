@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Literal
 
+import msgspec
+
 from disio.dashboard import views
 from disio.dashboard.links import Link, Links
 from disio.errors import CodecError, DisioError, UsageError
+from disio.filestore import CHUNK_BYTES
 from disio.unit import codec
 from disio.wire import api, grid
 
@@ -31,8 +34,45 @@ async def submit(links: Links, submission: api.TaskSubmission, owner: str = "") 
         priority=submission.priority,
         open=submission.open,
         owner=owner,
+        kit=submission.kit,
     )
     return views.task(await link.call(request, grid.TaskView))
+
+
+async def find_files(links: Links, wanted: api.FilesQuery) -> api.FilesState:
+    """How much of these files is with the manager that is named, or with the one to submit to."""
+    link = await links.for_submission(wanted.manager)
+    return views.files(await link.call(grid.FindFiles(files=wanted.files), grid.FilesView))
+
+
+async def put_piece(links: Links, sha256: str, piece: api.PieceQuery, data: bytes) -> api.FilesState:
+    """Hand a piece of a file to its manager, in smaller ones.
+
+    Raises:
+        UsageError: that is no hash.
+        AlteredError: the file is whole now, and not what its hash says.
+    """
+    link = await links.for_submission(piece.manager)
+    state = grid.FilesView(piece.manager, {sha256: piece.offset})
+    for start in range(0, max(1, len(data)), CHUNK_BYTES):
+        offset = piece.offset + start
+        if state.received[sha256] != offset:
+            break  # another one puts the same file: the answer tells where to go on
+        part = data[start : start + CHUNK_BYTES]
+        try:
+            request = msgspec.convert(
+                {"type": "put_file", "sha256": sha256, "size": piece.size, "offset": offset, "data": part}, grid.PutFile
+            )
+        except msgspec.ValidationError:
+            raise UsageError(f"{sha256[:80]!r} is no sha256; write 64 hexadecimal digits") from None
+        state = await link.call(request, grid.FilesView)
+    return views.files(state)
+
+
+async def kit(links: Links, task: str) -> grid.KitView:
+    """A task's kit, and the text of its lock."""
+    link = await links.for_task(task)
+    return await link.call(grid.GetKit(task), grid.KitView)
 
 
 def _params(submission: api.TaskSubmission) -> bytes:

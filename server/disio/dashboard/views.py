@@ -161,3 +161,8 @@ def _add_volunteer(volunteers: dict[str, api.Volunteer], seen: grid.VolunteerVie
     known.answered += seen.answered
     known.failed += seen.failed
     known.since = min(known.since, seen.since)
+
+
+def files(view: grid.FilesView) -> api.FilesState:
+    """How much of some files a manager has."""
+    return api.FilesState(manager=view.manager, received=view.received)

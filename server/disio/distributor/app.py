@@ -1,6 +1,6 @@
 """The Quart application: an explicit table of files, one WebSocket, one page, health and metrics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from disio.distributor import headers
 from disio.distributor.addresses import Proxies
 from disio.distributor.config import DistributorConfig
 from disio.distributor.encodings import choose
-from disio.distributor.files import Content, UnitFiles
+from disio.distributor.files import Content, TaskFiles
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
 from disio.distributor.sockets import RefusedError, VolunteerSocket
@@ -35,7 +35,7 @@ class Parts:
     bundle: Bundle
     bundle_manifest: Content
     bundle_files: dict[str, Content]
-    units: UnitFiles
+    task_files: TaskFiles
     proxies: Proxies
 
 
@@ -112,8 +112,16 @@ def _add_files(app: Quart, parts: Parts) -> None:
 
     @app.get("/files/<sha256>")
     async def file(sha256: str) -> Response:
-        content = parts.bundle_files.get(sha256) or parts.loader.by_hash.get(sha256) or await parts.units.get(sha256)
-        return _file(content, headers.IMMUTABLE) if content else _missing()
+        content = parts.bundle_files.get(sha256) or parts.loader.by_hash.get(sha256)
+        content = content or await parts.task_files.get(sha256)
+        if content is None:
+            return _missing()
+        if request.range is None:
+            return _file(content, headers.IMMUTABLE)
+        # A part is of the plain bytes: whoever asks for one counts in them.
+        response = _file(replace(content, encodings={}), headers.IMMUTABLE)
+        await response.make_conditional(request, accept_ranges=True, complete_length=response.content_length)
+        return response
 
 
 def _add_pages(app: Quart, parts: Parts) -> None:

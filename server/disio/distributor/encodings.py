@@ -1,8 +1,10 @@
 """HTTP content encodings: which one a client is sent, and small files made ready in all of them."""
 
 import gzip
+import shutil
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 import brotli
 import zstandard
@@ -34,3 +36,50 @@ def compressed(content: bytes) -> dict[str, bytes]:
         "gzip": gzip.compress(content, 9, mtime=0),
     }
     return {encoding: form for encoding, form in forms.items() if len(form) < len(content)}
+
+
+_SAMPLE_BYTES: Final = 1024 * 1024
+_WORTH_RATIO: Final = 0.9
+_SUFFIXES: Final = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}
+_LARGE_BYTES: Final = 64 * 1024 * 1024
+"""Beyond this size a file gets one compressed form only, the one that is made fastest."""
+
+
+def compressed_forms(path: Path) -> dict[str, Path]:
+    """The compressed forms of a file that lie beside it, by encoding."""
+    forms = {encoding: path.with_name(path.name + suffix) for encoding, suffix in _SUFFIXES.items()}
+    return {encoding: form for encoding, form in forms.items() if form.is_file()}
+
+
+def compress_file(path: Path) -> None:
+    """Put compressed forms beside a file, where they are worth it. Takes seconds for tens of megabytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE_BYTES)
+    if size < _WORTH_BYTES or len(zstandard.compress(sample, 3)) > _WORTH_RATIO * len(sample):
+        return
+    for encoding in ("zstd",) if size > _LARGE_BYTES else PREFERENCE:
+        target = path.with_name(path.name + _SUFFIXES[encoding])
+        part = target.with_name(target.name + ".part")
+        with path.open("rb") as source, part.open("wb") as sink:
+            _ENCODERS[encoding](source, sink)
+        part.replace(target)
+
+
+def _zstd(source: BinaryIO, sink: BinaryIO) -> None:
+    zstandard.ZstdCompressor(level=9).copy_stream(source, sink)
+
+
+def _brotli(source: BinaryIO, sink: BinaryIO) -> None:
+    compressor = brotli.Compressor(quality=5)
+    while piece := source.read(_SAMPLE_BYTES):
+        sink.write(compressor.process(piece))
+    sink.write(compressor.finish())
+
+
+def _gzip(source: BinaryIO, sink: BinaryIO) -> None:
+    with gzip.GzipFile(filename="", mode="wb", fileobj=sink, compresslevel=6, mtime=0) as target:
+        shutil.copyfileobj(source, target)
+
+
+_ENCODERS: Final = {"zstd": _zstd, "br": _brotli, "gzip": _gzip}

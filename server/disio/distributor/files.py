@@ -1,8 +1,7 @@
-"""Everything a browser downloads: our scripts and frames, the bundle, and the sources of work units."""
+"""Everything a browser downloads: our scripts and frames, the bundle, sources of work units, files of tasks' kits."""
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Final
 import structlog
 
 from disio.bundle import Bundle
-from disio.distributor.encodings import compressed
+from disio.distributor.encodings import compress_file, compressed, compressed_forms
 from disio.distributor.hub import Hub
 from disio.distributor.link import Link
-from disio.errors import BundleError
+from disio.errors import AlteredError, BundleError, StoreError
+from disio.filestore import CHUNK_BYTES, FileStore, digest_of
 
-_ASK_SECONDS: Final = 5.0
+_ASK_SECONDS: Final = 20.0
+"""How long a manager may take for one piece of a file."""
+_PIECES_AHEAD: Final = 4
 _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -67,61 +69,106 @@ def bundle_files(bundle: Bundle) -> dict[str, Content]:
     }
 
 
-class UnitFiles:
-    """Sources of work units, asked of their managers once and kept in memory, least recently used first out.
+class TaskFiles:
+    """Units' sources and the files of tasks' kits: asked of their managers once, kept on disk, checked.
 
     Args:
         hub: knows tasks and managers.
-        limit: bytes kept.
+        folder: where they are kept, from one start to the next.
+        limit: bytes kept; what was asked for longest ago goes first.
     """
 
-    def __init__(self, hub: Hub, limit: int) -> None:
+    def __init__(self, hub: Hub, folder: Path, limit: int) -> None:
         self._hub = hub
+        self._kept = FileStore(folder)
         self._limit = limit
-        self._kept: OrderedDict[str, Content] = OrderedDict()
-        self._size = 0
+        self._checked: set[str] = set()
+        self._coming: dict[str, asyncio.Task[bool]] = {}
+        self._compressing: set[asyncio.Task[None]] = set()
 
     async def get(self, sha256: str) -> Content | None:
-        """A unit's source by its hash; None if no task of a linked manager has such a unit."""
-        kept = self._kept.get(sha256)
-        if kept is not None:
-            self._kept.move_to_end(sha256)
-            return kept
-        owners = {info.task.partition("-")[0] for info in self._hub.tasks.values() if info.unit == sha256}
+        """A file by its hash; None if no task of a linked manager names it."""
+        if await self._here(sha256):
+            return await asyncio.to_thread(self._content, sha256)
+        owners = self._hub.owners(sha256)
         for manager in owners:
             link = self._hub.links.get(manager)
-            content = await self._ask(link, sha256) if link is not None else None
-            if content is not None:
-                return self._keep(content)
+            if link is not None and await self._fetched(link, sha256):
+                return await asyncio.to_thread(self._content, sha256)
         return None
 
     async def fetch_ahead(self) -> None:
-        """Fetch the source of each unit as its task is described, so that it is here when a manager goes away."""
+        """Fetch what a task needs as it is described, so that it is here when browsers ask, or a manager goes away."""
         while True:
-            sha256 = await self._hub.units.get()
-            await self.get(sha256)
+            info = await self._hub.described.get()
+            for sha256 in (info.unit, *(file.sha256 for file in info.kit.served())):
+                await self.get(sha256)
 
-    async def _ask(self, link: Link, sha256: str) -> Content | None:
+    async def _here(self, sha256: str) -> bool:
+        """Whether a file is here, and still what it was: the disk is not trusted with what it kept over a restart."""
+        path = self._kept.path(sha256)
+        if path is None or sha256 in self._checked:
+            return path is not None
+        with path.open("rb") as file:
+            sound = await asyncio.to_thread(digest_of, file) == sha256
+        if sound:
+            self._checked.add(sha256)
+        else:
+            _log.error("a file in the cache was altered; it is fetched anew", sha256=sha256)
+            path.unlink()
+        return sound
+
+    async def _fetched(self, link: Link, sha256: str) -> bool:
+        coming = self._coming.get(sha256)
+        if coming is None:
+            coming = self._coming[sha256] = asyncio.create_task(self._fetch(link, sha256))
+            coming.add_done_callback(lambda _: self._coming.pop(sha256, None))
+        return await asyncio.shield(coming)
+
+    async def _fetch(self, link: Link, sha256: str) -> bool:
+        """Ask for a file piece by piece, some of them ahead; a manager that goes away leaves what had come."""
+        offset = await asyncio.to_thread(self._kept.received, sha256)
+        asked = [self._hub.ask_piece(link, sha256, offset)]
         try:
-            async with asyncio.timeout(_ASK_SECONDS):
-                data = await asyncio.shield(self._hub.ask_file(link, sha256))
+            while asked:
+                async with asyncio.timeout(_ASK_SECONDS):
+                    piece = await asked.pop(0)
+                if piece is None or piece.data is None or (not piece.data and piece.size > offset):
+                    return False
+                offset = await asyncio.to_thread(self._kept.put, sha256, piece.size, piece.offset, piece.data)
+                ahead = piece.offset + CHUNK_BYTES * (len(asked) + 1)
+                while len(asked) < _PIECES_AHEAD and ahead < piece.size:
+                    asked.append(self._hub.ask_piece(link, sha256, ahead))
+                    ahead += CHUNK_BYTES
         except TimeoutError:
-            return None
-        if data is None:
-            return None
-        if hashlib.sha256(data).hexdigest() != sha256:
-            _log.error("a manager sent a file that does not fit its hash", manager=link.manager, sha256=sha256)
-            return None
-        return Content.of(data, "text/plain; charset=utf-8")
+            return False
+        except AlteredError as error:
+            _log.error("a manager sent a file that does not fit its hash", manager=link.manager, reason=str(error))
+            return False
+        except StoreError as error:
+            _log.error("a file cannot be kept", reason=str(error))
+            return False
+        finally:
+            for piece_coming in asked:
+                piece_coming.cancel()
+        if self._kept.path(sha256) is None:
+            return False
+        self._checked.add(sha256)
+        compressing = asyncio.create_task(asyncio.to_thread(self._tend, sha256))
+        self._compressing.add(compressing)
+        compressing.add_done_callback(self._compressing.discard)
+        return True
 
-    def _keep(self, content: Content) -> Content:
-        if content.sha256 not in self._kept:
-            self._kept[content.sha256] = content
-            self._size += _size(content)
-            while self._size > self._limit and len(self._kept) > 1:
-                self._size -= _size(self._kept.popitem(last=False)[1])
-        return content
+    def _tend(self, sha256: str) -> None:
+        path = self._kept.path(sha256)
+        if path is not None:
+            try:
+                compress_file(path)
+            except OSError as error:
+                _log.warning("a file is served uncompressed", sha256=sha256, reason=str(error))
+            self._kept.shrink(self._limit)
 
-
-def _size(content: Content) -> int:
-    return sum(len(form) for form in (content.plain, *content.encodings.values()) if isinstance(form, bytes))
+    def _content(self, sha256: str) -> Content | None:
+        self._kept.received(sha256)  # asked for now: not the next to go
+        path = self._kept.path(sha256)
+        return None if path is None else Content("application/octet-stream", sha256, path, compressed_forms(path))

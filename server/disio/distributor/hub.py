@@ -73,8 +73,8 @@ class Hub:
         self.purposes: dict[str, list[str]] = {}
         """What each manager tells that its tasks are for."""
         self.cluster = Cluster(greeting.distributor)
-        self.units: asyncio.Queue[str] = asyncio.Queue()
-        """Hashes of units whose source will be asked for soon."""
+        self.described: asyncio.Queue[grid.TaskInfo] = asyncio.Queue()
+        """Tasks whose files will be asked for soon."""
         self.away = asyncio.Event()
         """Set when results may wait for a manager that is away."""
         self.metrics = metrics
@@ -83,7 +83,7 @@ class Hub:
         self._limits = limits
         self._demand = Demand()
         self._dirty: dict[str, Visit] = {}
-        self._files: dict[str, asyncio.Future[bytes | None]] = {}
+        self._pieces: dict[tuple[str, int], asyncio.Future[grid.File | None]] = {}
 
     # ---- volunteers --------------------------------------------------------------------------
 
@@ -209,10 +209,10 @@ class Hub:
             self._demand.down(link.manager)
             for volunteer in self.present.values():
                 self.touch(volunteer.visit)
-            for waiting in self._files.values():
+            for waiting in self._pieces.values():
                 if not waiting.done():
                     waiting.set_result(None)
-            self._files.clear()
+            self._pieces.clear()
             self.away.set()
 
     def received(self, link: Link, message: grid.FromManager) -> None:
@@ -229,7 +229,7 @@ class Hub:
                 self._touch_all(self._demand.ready(link.manager))
             case grid.TaskInfo():
                 self.tasks[message.task] = message
-                self.units.put_nowait(message.unit)
+                self.described.put_nowait(message)
                 while len(self.tasks) > MAX_TASKS:
                     del self.tasks[next(iter(self.tasks))]
             case grid.Revoke():
@@ -239,17 +239,23 @@ class Hub:
             case grid.Cluster():
                 self._neighbours_changed(link, message)
             case grid.File():
-                waiting = self._files.pop(message.sha256, None)
+                waiting = self._pieces.pop((message.sha256, message.offset), None)
                 if waiting is not None and not waiting.done():
-                    waiting.set_result(message.data)
+                    waiting.set_result(message)
 
-    def ask_file(self, link: Link, sha256: str) -> asyncio.Future[bytes | None]:
-        """The content of a file as this manager has it; None if it does not."""
-        waiting = self._files.get(sha256)
-        if waiting is None or waiting.done():
-            waiting = self._files[sha256] = asyncio.get_running_loop().create_future()
-            if not link.post(grid.GetFile(sha256)):
-                waiting.set_result(None)
+    def owners(self, sha256: str) -> set[str]:
+        """The managers that have tasks that name this file."""
+        return {
+            _manager(info.task)
+            for info in self.tasks.values()
+            if info.unit == sha256 or any(file.sha256 == sha256 for file in info.kit.served())
+        }
+
+    def ask_piece(self, link: Link, sha256: str, offset: int) -> "asyncio.Future[grid.File | None]":
+        """A piece of a file as this manager has it; None if the manager goes away. Cancel what is not waited for."""
+        waiting = self._pieces[sha256, offset] = asyncio.get_running_loop().create_future()
+        if not link.post(grid.GetFile(sha256, offset)):
+            waiting.set_result(None)
         return waiting
 
     # ---- inside ------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ class Limits:
     unsent_acks: int = 32 * MAX_ITEMS
     """Acknowledged leases that a volunteer does not read."""
     spool_bytes: int = 4 * 1024 * MIB
-    file_cache_bytes: int = 64 * MIB
+    file_cache_bytes: int = 8 * 1024 * MIB
+    """Sources, packages and shared data of tasks, on disk."""
 
     def refusal(self, connections: int, from_address: int) -> str:
         """Why one more connection is refused, or "" when it is welcome."""

@@ -21,7 +21,7 @@ from disio.distributor.addresses import Proxies
 from disio.distributor.app import Parts, Presence, create_app
 from disio.distributor.config import DistributorConfig
 from disio.distributor.delivery import Delivery
-from disio.distributor.files import Content, UnitFiles, bundle_files, scripts
+from disio.distributor.files import Content, TaskFiles, bundle_files, scripts
 from disio.distributor.guard import guard
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
@@ -79,7 +79,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 bundle=bundle,
                 bundle_manifest=Content.of(msgspec.json.encode(bundle.manifest), "application/json"),
                 bundle_files=bundle_files(bundle),
-                units=UnitFiles(hub, config.limits.file_cache_bytes),
+                task_files=TaskFiles(hub, config.data / "cache", config.limits.file_cache_bytes),
                 proxies=Proxies(config.trusted_proxies),
             )
             delivery = Delivery(hub, spool)
@@ -88,7 +88,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
             async with asyncio.TaskGroup() as group:
                 helpers = [
                     group.create_task(delivery.keep()),
-                    group.create_task(parts.units.fetch_ahead()),
+                    group.create_task(parts.task_files.fetch_ahead()),
                     group.create_task(neighbours.run()),
                     group.create_task(hub.spread_the_idle()),
                 ]

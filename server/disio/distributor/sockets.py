@@ -219,6 +219,7 @@ class VolunteerSocket:
             unit=info.unit,
             timeout=info.timeout,
             max_result_bytes=info.max_result_bytes,
+            kit=info.kit,
         )
         await self._send(described, info.params)
 

@@ -11,6 +11,7 @@ import structlog
 
 from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, StoreError, UnitError
 from disio.manager.adding import add_payloads, close
+from disio.manager.files import Files
 from disio.manager.intake import read_report
 from disio.manager.ledger import Ledger
 from disio.manager.links import volunteer_view
@@ -37,13 +38,17 @@ V = TypeVar("V", grid.TaskView, grid.TaskList)
 class Calls:
     """Answers calls about a ledger."""
 
-    def __init__(self, ledger: Ledger, remover: Remover, address: str) -> None:
+    def __init__(self, ledger: Ledger, files: Files, remover: Remover, address: str) -> None:
         self._ledger = ledger
+        self._files = files
         self._remover = remover
         self._address = address
         self._since = time.time()
         self._handlers: dict[type[grid.Request], Callable[[Any], Awaitable[grid.Response]]] = {
             grid.SubmitTask: self._submit,
+            grid.FindFiles: files.find,
+            grid.PutFile: files.put,
+            grid.GetKit: self._kit,
             grid.AddPayloads: self._add,
             grid.CloseTask: self._close,
             grid.ListTasks: self._list,
@@ -85,6 +90,10 @@ class Calls:
         self._refuse_in_trouble()
         return await add_payloads(self._ledger, self._ledger.tasks.find(request.task), request)
 
+    async def _kit(self, request: grid.GetKit) -> grid.KitView:
+        kit = self._ledger.tasks.find(request.task).kit
+        return grid.KitView(kit, await self._files.text(kit.lock.sha256) if kit.lock else b"")
+
     async def _durable(self, view: V) -> V:
         """A view, once what it shows is in the database; sooner if the database cannot be written."""
         with contextlib.suppress(TimeoutError):
@@ -95,11 +104,7 @@ class Calls:
     async def _submit(self, request: grid.SubmitTask) -> grid.TaskView:
         ledger = self._ledger
         unit = load_unit(request.source, request.filename)
-        if unit.metadata.dependencies:
-            raise UnitError(
-                f"packages are not supported yet by this grid: {', '.join(unit.metadata.dependencies)}; "
-                "write the unit with the standard library"
-            )
+        await self._files.check(unit, request.kit)
         _check_params(unit, request.params, is_open=request.open)
         self._refuse_in_trouble()
         number = ledger.store.take_task_number()
@@ -118,6 +123,7 @@ class Calls:
             created=time.time(),
             open=request.open,
             owner=request.owner,
+            kit=request.kit,
         )
         ledger.store.group.files.append((unit.sha256, unit.source.encode()))
         ledger.store.group.tasks.append(task.new_row())

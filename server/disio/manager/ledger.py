@@ -97,6 +97,7 @@ class Ledger:
             timeout=task.timeout,
             max_result_bytes=MAX_RESULT_BYTES,
             params=task.params,
+            kit=task.kit,
         )
         self.tell(distributor.peer, info)
 

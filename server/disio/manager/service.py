@@ -17,6 +17,7 @@ from disio.errors import ProtocolError
 from disio.manager.calls import Calls
 from disio.manager.config import ManagerConfig
 from disio.manager.feeding import make_answer, make_payloads, warm
+from disio.manager.files import Files
 from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
 from disio.manager.links import Distributor
@@ -73,8 +74,9 @@ class Service:
         self._store = store
         self._listener = listener
         self._intake = Intake(self.ledger)
+        self._files = Files(store)
         self._remover = Remover(self.ledger)
-        self._calls = Calls(self.ledger, self._remover, listener.address)
+        self._calls = Calls(self.ledger, self._files, self._remover, listener.address)
         self._group: asyncio.TaskGroup
         self._calling = 0
         self._callers: set[bytes] = set()
@@ -89,6 +91,7 @@ class Service:
                 group.create_task(loop())
             group.create_task(warm(self.ledger))
             group.create_task(self._remover.run())
+            group.create_task(self._files.collect())
             ready()
 
     def close(self) -> None:
@@ -210,7 +213,7 @@ class Service:
                 if links.leave(distributor, message.volunteer):
                     ledger.leave(message.volunteer)
             case grid.GetFile():
-                self._group.create_task(self._send_file(distributor.peer, message.sha256))
+                self._group.create_task(self._send_file(distributor.peer, message))
             case _:
                 pass
 
@@ -246,8 +249,8 @@ class Service:
             self._calling -= 1
         await self._send(peer, grid.Reply(call.id, response))
 
-    async def _send_file(self, peer: bytes, sha256: str) -> None:
-        await self._send(peer, grid.File(sha256, await self._store.file(sha256)))
+    async def _send_file(self, peer: bytes, wanted: grid.GetFile) -> None:
+        await self._send(peer, await self._files.piece(wanted))
 
     # ---- researchers' code -------------------------------------------------------------------
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
+
 from disio.errors import NotFoundError
 from disio.manager.store import Store
 from disio.task.model import TaskState, move
 from disio.task.schedule import TaskQueue
 from disio.wire.grid import TaskList, TaskView
+from disio.wire.kit import Kit
 
 PUBLISH_SECONDS: Final = 0.2
 """Changes are told at most this often."""
@@ -64,6 +67,7 @@ class Task:
     """Payloads are added from outside, until it is closed."""
     owner: str = ""
     """The researcher who submitted it; empty where no token was asked for."""
+    kit: Kit = field(default_factory=Kit)
     state: TaskState = TaskState.RUNNING
     error: str = ""
     finished: float | None = None
@@ -91,6 +95,7 @@ class Task:
         """A task as the database has it."""
         columns: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row is no dict
         columns["state"] = TaskState(columns["state"])
+        columns["kit"] = msgspec.json.decode(columns["kit"], type=Kit)
         for flag in ("has_split", "has_reduce", "open", "split_done", "has_answer"):
             columns[flag] = bool(columns[flag])
         return cls(id=f"{manager}-{row['number']}", **columns)
@@ -129,6 +134,7 @@ class Task:
             self.created,
             self.open,
             self.owner,
+            msgspec.json.encode(self.kit).decode(),
         )
 
     def progress_row(self) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ class Hooks:
         progress: called with (index, codec bytes of a float from 0 to 1).
         event: called with (index, codec bytes) for each event that ``run`` emits.
         states: the last state of payloads that were begun elsewhere, in codec bytes, by index.
-        files: the task's shared read-only files, by name.
+        files: the paths of the task's shared read-only files, by name.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Hooks:
         self.progress: Report | None = None
         self.event: Report | None = None
         self.states: dict[int, bytes] = {}
-        self.files: Mapping[str, bytes] = {}
+        self.files: Mapping[str, str] = {}
 
 
 def seed_of(params: Any, index: int) -> int:
@@ -88,8 +88,8 @@ class Context:
         if self._hooks.event is not None:
             self._hooks.event(self.index, data)
 
-    def data(self, name: str) -> bytes:
-        """A file that the task carries for all payloads.
+    def data(self, name: str) -> str:
+        """The path of a read-only file that the task carries for all payloads (``disio submit --data NAME=FILE``).
 
         Raises:
             UnitError: the task has no such file.

@@ -6,6 +6,7 @@ short of ending the process is the failure of one payload, never the end of the 
 """
 
 import base64
+import importlib.util
 import inspect
 import itertools
 import json
@@ -43,16 +44,20 @@ def open_unit(source: str, info: str) -> "Session":
     Args:
         source: the text of the module.
         info: JSON: ``task``, ``filename`` (shown in tracebacks), ``params`` (base64 of codec bytes),
-            ``max_result_bytes``, ``max_log_bytes``; all but ``filename`` may be left out.
+            ``max_result_bytes``, ``max_log_bytes``, ``module`` (the unit's dotted name, if it is a module of an
+            installed package), ``files`` (paths of shared data by name); all but ``filename`` may be left out.
     """
     table = json.loads(info)
-    return Session(
+    session = Session(
         source,
         filename=table["filename"],
         params=base64.b64decode(table.get("params", "bnVsbA==")),
         max_result_bytes=table.get("max_result_bytes", MAX_BYTES),
         max_log_bytes=table.get("max_log_bytes", DEFAULT_LOG_BYTES),
+        module=table.get("module", ""),
     )
+    session.hooks.files = table.get("files", {})
+    return session
 
 
 class Session:
@@ -71,6 +76,7 @@ class Session:
         params: bytes = b"null",
         max_result_bytes: int = MAX_BYTES,
         max_log_bytes: int = DEFAULT_LOG_BYTES,
+        module: str = "",
     ) -> None:
         self.hooks = Hooks()
         self.load_failure: bytes | None = None
@@ -80,7 +86,8 @@ class Session:
         self._max_result_bytes = max_result_bytes
         self._capture = Capture(max_log_bytes)
         self._queue: deque[tuple[int, bytes]] = deque()
-        self._module = ModuleType(MODULE_NAME)
+        self._name = module
+        self._module = ModuleType(module or MODULE_NAME)
         self._run: Callable[..., Any] | None = None
         self._with_context = False
         # All interpreters begin as the same snapshot: unseeded, they would draw the same numbers for all payloads.
@@ -187,14 +194,12 @@ class Session:
         return self._capture.take()
 
     def _open(self, source: str) -> None:
-        module = self._module
-        module.__file__ = self._filename
         lines = source.splitlines(keepends=True)
         linecache.cache[self._filename] = (len(source), None, lines, self._filename)
-        sys.modules[MODULE_NAME] = module
         try:
             self._params = decode(self._params_bytes)
             with self._printing():
+                module = self._module = self._new_module()
                 exec(compile(source, self._filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - what units are for
             self._run = self._checked_run()
         except CodecError as error:
@@ -203,6 +208,19 @@ class Session:
             self.load_failure = failure("import", str(error))
         except BaseException as error:  # a unit's sys.exit() is its failure, not ours
             self.load_failure = failure_of("import", error, self._filename)
+
+    def _new_module(self) -> ModuleType:
+        """The module that the source is executed in: one of its own, or its place in the package that it is from."""
+        if not self._name:
+            module = self._module
+            module.__file__ = self._filename
+        else:
+            spec = importlib.util.find_spec(self._name)
+            if spec is None:
+                raise UnitError(f"the unit's package is not here: no module {self._name}")
+            module = importlib.util.module_from_spec(spec)
+        sys.modules[module.__name__] = module
+        return module
 
     def _checked_run(self) -> Callable[..., Any]:
         run = self._function("run")

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from disio.errors import DisioError
+from disio.wire.kit import FileSize, Kit, Sha256
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """No request to the dashboard is larger."""
@@ -51,6 +52,8 @@ class TaskSubmission(Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     """Which manager shall own the task; the least busy one if empty."""
     open: bool = False
     """Its payloads are added later (``split`` is not used), until it is closed."""
+    kit: Kit = Kit()
+    """Packages and shared data, by the hashes of files that were put before."""
 
 
 class PayloadAddition(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +74,29 @@ class Stored(Struct, kw_only=True):
     """How many payloads an open task has now. Those from here on are to be sent again: there was no room for them."""
 
     stored: int
+
+
+class FilesQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How much of these files (sha256) does the manager have that shall own the task?"""
+
+    files: Annotated[list[Sha256], Meta(max_length=1024)]
+    manager: Annotated[str, Meta(max_length=64)] = ""
+    """The least busy one if empty."""
+
+
+class PieceQuery(Struct, kw_only=True):
+    """Query of a piece of a file: the size of the whole, where the piece begins, and whose file it is."""
+
+    size: FileSize
+    offset: FileSize
+    manager: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class FilesState(Struct, kw_only=True):
+    """How many bytes of each file this manager has: where to go on."""
+
+    manager: str
+    received: dict[str, int]
 
 
 class Task(Struct, kw_only=True):

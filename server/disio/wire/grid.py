@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from disio.errors import ProtocolError
+from disio.wire.kit import FileSize, Kit, Sha256
 from disio.wire.volunteer import Agent, LeaseItem, ResultItem
 
 GRID_VERSION: Final = 1
@@ -19,6 +20,7 @@ After = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """An index to go on after; -1: from the start."""
 Index = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Limit = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Since = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """A version that the caller knows; -1: none."""
 
@@ -95,9 +97,10 @@ class Left(Message, tag="left"):
 
 
 class GetFile(Message, tag="get_file"):
-    """Ask for a content-addressed file (a unit's source)."""
+    """Ask for a piece of a content-addressed file: a unit's source, or a file of a task's kit."""
 
     sha256: str
+    offset: Offset = 0
 
 
 class Beat(Message, tag="beat"):
@@ -156,6 +159,7 @@ class TaskInfo(Message, tag="task", kw_only=True):
     timeout: float
     max_result_bytes: int
     params: bytes
+    kit: Kit = Kit()
 
 
 class Grant(Message, tag="grant"):
@@ -185,9 +189,11 @@ class Revoke(Message, tag="revoke"):
 
 
 class File(Message, tag="file"):
-    """A content-addressed file; ``data`` is None when this manager does not have it."""
+    """A piece of a content-addressed file of ``size`` bytes; ``data`` is None when this manager does not have it."""
 
     sha256: str
+    offset: int
+    size: int
     data: bytes | None
 
 
@@ -211,6 +217,8 @@ class SubmitTask(Message, tag="submit", kw_only=True):
     priority: int = 0
     open: bool = False
     owner: str = ""
+    kit: Kit = Kit()
+    """All of its files have been put before."""
 
 
 class AddPayloads(Message, tag="add_payloads", kw_only=True):
@@ -228,6 +236,27 @@ class AddPayloads(Message, tag="add_payloads", kw_only=True):
 
 class CloseTask(Message, tag="close_task"):
     """An open task gets no more payloads. Idempotent. Answered by :class:`TaskView`."""
+
+    task: str
+
+
+class FindFiles(Message, tag="find_files"):
+    """How much of these files is here, before they are put? Answered by :class:`FilesView`."""
+
+    files: list[Sha256]
+
+
+class PutFile(Message, tag="put_file"):
+    """The next piece of a file of ``size`` bytes. Answered by :class:`FilesView`: where to go on."""
+
+    sha256: Sha256
+    size: FileSize
+    offset: Offset
+    data: bytes
+
+
+class GetKit(Message, tag="get_kit"):
+    """A task's kit, and its lock. Answered by :class:`KitView`."""
 
     task: str
 
@@ -326,6 +355,9 @@ Request = (
     SubmitTask
     | AddPayloads
     | CloseTask
+    | FindFiles
+    | PutFile
+    | GetKit
     | ListTasks
     | GetTask
     | GetResults
@@ -462,6 +494,20 @@ class Deletion(Message, tag="deletion", kw_only=True):
     done: bool
 
 
+class FilesView(Message, tag="files_view"):
+    """Answer to :class:`FindFiles` and :class:`PutFile`: how many bytes of each file this manager has."""
+
+    manager: str
+    received: dict[str, int]
+
+
+class KitView(Message, tag="kit_view"):
+    """Answer to :class:`GetKit`; ``lock`` is its text, empty if there is none."""
+
+    kit: Kit
+    lock: bytes
+
+
 class DistributorView(Struct, frozen=True, kw_only=True):
     """A distributor linked to this manager."""
 
@@ -504,7 +550,20 @@ class Failure(Message, tag="failure"):
     message: str
 
 
-Response = TaskView | TaskList | ResultPage | FailurePage | OutcomePage | Added | Answer | Deletion | GridView | Failure
+Response = (
+    TaskView
+    | FilesView
+    | KitView
+    | TaskList
+    | ResultPage
+    | FailurePage
+    | OutcomePage
+    | Added
+    | Answer
+    | Deletion
+    | GridView
+    | Failure
+)
 
 
 class Call(Message, tag="call"):

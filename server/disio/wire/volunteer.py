@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from disio.errors import ProtocolError
+from disio.wire.kit import Kit
 
 PROTOCOL_VERSION: Final = 1
 MAX_FRAME_BYTES: Final = 20 * 1024 * 1024
@@ -141,6 +142,8 @@ class Task(Struct, tag_field="type", tag="task", frozen=True, kw_only=True):
     timeout: float
     """Seconds of computing that one payload may take."""
     max_result_bytes: int
+    kit: Kit = Kit()
+    """Packages, snapshot and shared data: fetch them as the unit."""
 
 
 class Work(Struct, tag_field="type", tag="work", frozen=True):

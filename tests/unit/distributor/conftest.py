@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from disio.distributor import DistributorConfig, serve
+from disio.filestore import CHUNK_BYTES
 from disio.wire import grid, volunteer
 from disio.wire.volunteer import Agent, Hello, LeaseItem, ResultItem, Results, pack, unpack_to_volunteer
 from disio.wire.zmq import Listener
@@ -138,7 +139,9 @@ class ScriptedManager:
                 self._described.clear()
                 await self.send(grid.Welcome(version=grid.GRID_VERSION, manager=self.id, ready=self.ready))
             case grid.GetFile():
-                await self.send(grid.File(message.sha256, self.lie or self._files.get(message.sha256)))
+                data = self.lie or self._files.get(message.sha256)
+                piece = None if data is None else data[message.offset : message.offset + CHUNK_BYTES]
+                await self.send(grid.File(message.sha256, message.offset, len(data or b""), piece))
             case grid.Want() if self.auto_grant:
                 for ask in message.asks:
                     if ask.count:

@@ -22,7 +22,7 @@ PACKAGES = '# /// script\n# dependencies = ["numpy"]\n# ///\n' + DOUBLE
         (DOUBLE, {}, "name no payloads"),
         (DOUBLE, {"stop": "many"}, "must be a whole number"),
         (DOUBLE, {"stop": 10**30}, "more than 9,007,199,254,740,992 payloads"),
-        (PACKAGES, {"stop": 1}, "packages are not supported yet by this grid: numpy"),
+        (PACKAGES, {"stop": 1}, "needs packages (numpy)"),
     ],
 )
 async def test_unit_that_cannot_be_used_is_refused_at_once(

@@ -240,9 +240,9 @@ def test_context_reports() -> None:
 def test_context_files() -> None:
     """The task's files are there by name; another name is an error that lists them."""
     session = session_of("def run(payload, ctx): return ctx.data(payload)")
-    session.hooks.files = {"a.csv": b"1,2"}
+    session.hooks.files = {"a.csv": "/data/a.csv"}
     [good, (_, failed, _)] = compute(session, "a.csv", "b.csv")
-    assert good[1] == b"1,2"
+    assert good[1] == "/data/a.csv"
     assert failed["message"] == "disio.errors.UnitError: the task has no file 'b.csv'; it has: a.csv"
 
 

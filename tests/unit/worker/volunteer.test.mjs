@@ -17,8 +17,11 @@ let volunteer;
 let told;
 /** @type {((message: any) => void)[]} */
 let waiting;
-/** @type {(sha256: string) => Promise<string>} */
-let fetchText;
+/** @type {(sha256: string) => Promise<ArrayBuffer>} */
+let fetchFile;
+
+/** @param {string} text */
+const bytesOf = (text) => /** @type {ArrayBuffer} */ (new TextEncoder().encode(text).buffer);
 
 /** @returns {Promise<any>} what the cell is told next */
 const cell = async () => told.shift() ?? new Promise((resolve) => waiting.push(resolve));
@@ -31,14 +34,15 @@ const results = (...leases) => ({
 
 beforeEach(async () => {
   [told, waiting] = [[], []];
-  fetchText = async (sha256) => `source ${sha256}`;
+  fetchFile = async (sha256) => bytesOf(`source ${sha256}`);
   distributor = await Distributor.open();
   volunteer = new Volunteer({
     cluster: new Cluster(distributor.origin),
     site: "example.org",
     agent: { browser: "node", version: "", platform: "" },
     workers: 1,
-    fetchText: (sha256) => fetchText(sha256),
+    fetchFile: (sha256) => fetchFile(sha256),
+    bundle: Promise.resolve("b".repeat(64)),
     tellCell: (message) => {
       const waiter = waiting.shift();
       if (waiter) waiter(message);
@@ -85,15 +89,15 @@ test("nothing is asked for before the cell is ready", async () => {
 
 test("the cell gets a task with its source before the task's work, however long the source takes", async () => {
   const { peer } = await welcomed();
-  /** @type {(source: string) => void} */
+  /** @type {(source: ArrayBuffer) => void} */
   let arrive = () => {};
-  fetchText = () => new Promise((resolve) => (arrive = resolve));
+  fetchFile = () => new Promise((resolve) => (arrive = resolve));
   peer.send(TASK, new Uint8Array([1, 2]));
   peer.send({ type: "work", task: "a-1", items: [[5, 0, 1]] }, new Uint8Array([7]));
   peer.send({ type: "revoke", task: "a-1", leases: [6] });
   const first = cell();
   while (volunteer.uncomputed === 0) await new Promise(setImmediate);
-  arrive("def run(payload): ...");
+  arrive(bytesOf("def run(payload): ..."));
   const task = await first;
   assert.equal(task.source, "def run(payload): ...");
   assert.deepEqual([...task.params], [1, 2]);
@@ -175,10 +179,10 @@ test("a pause takes the window to nothing, and what the cell returns is given ba
 
 test("a source that does not come is asked for again, on another connection", async () => {
   const { peer } = await welcomed();
-  fetchText = () => Promise.reject(new Error("gone"));
+  fetchFile = () => Promise.reject(new Error("gone"));
   peer.send(TASK, new Uint8Array(0));
   await peer.closed;
-  fetchText = async () => "source";
+  fetchFile = async () => bytesOf("source");
   const { peer: again } = await welcomed();
   again.send(TASK, new Uint8Array(0));
   assert.equal((await cell()).source, "source");

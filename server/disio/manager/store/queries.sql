@@ -49,8 +49,11 @@ INSERT INTO files (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING;
 -- name: add_tasks*!
 -- New tasks.
 INSERT INTO tasks
-    (number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created, open, owner)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    (
+        number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created, open, owner,
+        kit
+    )
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payloads*!
 -- The next payloads of a task, as split gives them.
@@ -153,6 +156,10 @@ ORDER BY t.number;
 -- name: get_file(sha256)$
 -- A unit's source.
 SELECT data FROM files WHERE sha256 = :sha256;
+
+-- name: get_files_in_use()
+-- The hashes of all files that tasks' kits name.
+SELECT DISTINCT j.value FROM tasks t, json_tree(t.kit) j WHERE j.key = 'sha256' AND j.type = 'text';
 
 -- name: get_answer(task)$
 -- What reduce returned.

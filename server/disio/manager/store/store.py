@@ -161,6 +161,10 @@ class Store:
         data: bytes | None = await queries.get_file(self._reader, sha256=sha256)
         return data
 
+    async def files_in_use(self) -> set[str]:
+        """The hashes of all files that tasks' kits name."""
+        return {row[0] async for row in queries.get_files_in_use(self._reader)}
+
     async def answer(self, task: int) -> bytes | None:
         """What a task's ``reduce`` returned, if it has."""
         data: bytes | None = await queries.get_answer(self._reader, task=task)

@@ -57,6 +57,10 @@ test: setup  ## all tests: units, then real processes and real browsers
 	if [ $$status = 0 ]; then echo "test: all passed"; else echo "test: FAILED, see above"; fi; \
 	exit $$status
 
+.PHONY: chaos
+chaos: setup  ## attack a grid with 200 faults while it computes, then prove that nothing is lost (SEED=N: replay; QUICK=1)
+	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(if $(KEEP),--keep $(KEEP))
+
 .PHONY: clean
 clean:  ## remove what was built and cached; the virtual environment stays
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build test-results pyodide_bundle/dist

@@ -1,7 +1,7 @@
 """Real grids, browsers and volunteers for tests: of Disio itself, and of researchers' work units."""
 
 from disio.testing.browsers import Browser, find_browser, open_browser, open_volunteers
-from disio.testing.grid import Grid
+from disio.testing.grid import Grid, Ways
 from disio.testing.processes import Process
 from disio.testing.site import open_site
 from disio.testing.under_test import UnitFailedError, UnitUnderTest
@@ -12,6 +12,7 @@ __all__ = [
     "Process",
     "UnitFailedError",
     "UnitUnderTest",
+    "Ways",
     "find_browser",
     "open_browser",
     "open_site",

@@ -6,10 +6,20 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from disio.client import AsyncClient
 from disio.testing.processes import Process
+
+
+class Ways(Protocol):
+    """How the processes of a grid find each other, for tests that stand in between: see :class:`Grid`."""
+
+    def to_manager(self, name: str, number: int) -> str:
+        """The address at which the process ``name`` (``distributor-0``) dials manager ``number``."""
+
+    def to_distributor(self, number: int) -> str:
+        """The origin at which volunteers find distributor ``number``."""
 
 
 class Grid:
@@ -24,6 +34,7 @@ class Grid:
             of its own unless ``DISIO_GRID`` names one.
         distributor_options: further options for each distributor.
         manager_options: further options for each manager.
+        ways: the addresses by which they find each other; their own if not given.
     """
 
     def __init__(
@@ -36,12 +47,14 @@ class Grid:
         discover: bool = False,
         distributor_options: tuple[str, ...] = (),
         manager_options: tuple[str, ...] = (),
+        ways: Ways | None = None,
     ) -> None:
         self._stack = contextlib.AsyncExitStack()
         self._directory = directory
         self._counts = (managers, distributors, dashboard)
         self._discover = discover
         self._environment = {"DISIO_GRID": os.environ.get("DISIO_GRID") or secrets.token_hex(4)}
+        self._ways = ways
         self._options = {"manager": manager_options, "distributor": distributor_options}
         self.managers: list[Process] = []
         self.distributors: list[Process] = []
@@ -96,10 +109,14 @@ class Grid:
             arguments += ["--data", str(self.directory / f"{kind}-{number}")]
         if kind == "manager":
             return arguments if self._discover else [*arguments, "--no-announce"]
+        if kind == "distributor" and self._ways is not None:
+            arguments += ["--url", self._ways.to_distributor(number)]
         if self._discover:
             return arguments
-        for manager in self.managers:
-            arguments += ["--manager", str(manager.ready["address"])]
+        for place, manager in enumerate(self.managers):
+            ways = self._ways
+            address = str(manager.ready["address"]) if ways is None else ways.to_manager(f"{kind}-{number}", place)
+            arguments += ["--manager", address]
         return [*arguments, "--no-discover"]
 
     async def spawn(self, arguments: list[str], name: str) -> Process:
@@ -113,7 +130,12 @@ class Grid:
         for kind, members in (("manager", self.managers), ("distributor", self.distributors)):
             if process in members:
                 number = members.index(process)
-                new = await self.spawn(self._arguments(kind, number, port=process.port), f"{kind}-{number}")
-                members[number] = new
+                members[number] = new = await self._start_again(kind, number, process)
                 return new
-        raise ValueError("only a manager or a distributor of this grid can be restarted")
+        if process is self.dashboard:
+            self.dashboard = await self._start_again("dashboard", 0, process)
+            return self.dashboard
+        raise ValueError("only a process that this grid started itself can be restarted")
+
+    async def _start_again(self, kind: str, number: int, former: Process) -> Process:
+        return await self.spawn(self._arguments(kind, number, port=former.port), f"{kind}-{number}")

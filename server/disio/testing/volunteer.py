@@ -27,12 +27,14 @@ from disio.wire.volunteer import (
     Agent,
     Credit,
     Error,
+    FromVolunteer,
     Hello,
     LeaseItem,
     ResultItem,
     Results,
     Revoke,
     Task,
+    ToVolunteer,
     Welcome,
     Work,
     pack,
@@ -48,8 +50,11 @@ Tamper = Callable[[list[ResultItem], bytes], tuple[list[ResultItem], bytes]]
 class PythonVolunteer:
     """One volunteer. ``run`` works until cancelled, reconnecting as a bridge does.
 
+    It computes on while it is not connected, and keeps every result until it is acknowledged. ``rest``, ``heard``
+    and ``computed`` are for subclasses to override.
+
     Args:
-        url: the distributor's origin.
+        url: the distributor's origin; may be changed, for the next connection.
         window: leases it wants to hold.
         secret: 32 hexadecimal digits; a fresh one if not given.
         tamper: changes results before they are sent, for tests of what a grid makes of liars.
@@ -62,44 +67,84 @@ class PythonVolunteer:
         self.volunteer = ""
         self.acknowledged = 0
         self.rejected: dict[str, str] = {}
+        self.socket: ClientConnection | None = None
+        """The connection, while there is one that was welcomed."""
         self._tamper = tamper
         self._sessions: dict[str, Session] = {}
+        self._held: dict[str, set[int]] = {}
         self._unacknowledged: dict[tuple[str, int], tuple[ResultItem, bytes]] = {}
         self._queue: asyncio.Queue[tuple[str, list[LeaseItem], bytes]] = asyncio.Queue()
 
     async def run(self) -> None:
         """Connect, compute, reconnect; ends by cancellation or when a distributor says not to come back."""
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        computing = asyncio.create_task(self._compute())
+        try:
             while True:
                 with contextlib.suppress(OSError, InvalidHandshake, ConnectionClosed, httpx.HTTPError):
-                    if not await self._visit(http):
+                    if not await self._visit():
                         return
-                await asyncio.sleep(RECONNECT_SECONDS)
+                await self.rest()
+        finally:
+            computing.cancel()
+            await asyncio.gather(computing, return_exceptions=True)
 
-    async def _visit(self, http: httpx.AsyncClient) -> bool:
+    async def rest(self) -> None:
+        """Wait before the next connection is tried."""
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def heard(self, message: ToVolunteer) -> None:
+        """A message has come and was acted upon."""
+
+    async def computed(self, task: str, items: list[ResultItem], answers: bytes) -> None:
+        """Results are there: they are kept until they are acknowledged, and sent if there is a connection."""
+        if self._tamper is not None:
+            items, answers = self._tamper(items, answers)
+        self.keep(task, items, answers)
+        await self.send(Results(task, items), answers)
+
+    def keep(self, task: str, items: list[ResultItem], answers: bytes) -> None:
+        """Remember results until they are acknowledged: each connection begins with them."""
+        offset = 0
+        for item in items:
+            self._unacknowledged[task, item.lease] = (item, answers[offset : offset + item.size])
+            offset += item.size
+
+    async def send(self, message: FromVolunteer, data: bytes = b"") -> None:
+        """Send if there is a connection; if there is none, or it breaks, nothing happens."""
+        if self.socket is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self.socket.send(pack(message, data))
+
+    async def _visit(self) -> bool:
         address = self.url.replace("http", "ws", 1) + "/volunteer"
-        async with connect(address, max_size=MAX_FRAME_BYTES, compression=None, max_queue=None) as socket:
+        async with (
+            httpx.AsyncClient(base_url=self.url) as http,
+            connect(address, max_size=MAX_FRAME_BYTES, compression=None, max_queue=None) as socket,
+        ):
             hello = Hello(
-                protocol=PROTOCOL_VERSION, secret=self.secret, site="test", agent=Agent(browser="python"), holding={}
+                protocol=PROTOCOL_VERSION,
+                secret=self.secret,
+                site="test",
+                agent=Agent(browser="python"),
+                holding={task: list(leases) for task, leases in self._held.items() if leases},
             )
             await socket.send(pack(hello))
             await socket.send(pack(Credit(self.window)))
-            for (task, _), (item, data) in list(self._unacknowledged.items()):
-                await socket.send(pack(Results(task, [item]), data))
-            self._queue = asyncio.Queue()
-            computing = asyncio.create_task(self._compute(socket))
+            self.socket = socket
             try:
+                for (task, _), (item, data) in list(self._unacknowledged.items()):
+                    await socket.send(pack(Results(task, [item]), data))
                 async for frame in socket:
-                    if not await self._take(http, frame):
+                    message, data = unpack_to_volunteer(frame)
+                    await self._take(http, message, data)
+                    await self.heard(message)
+                    if isinstance(message, Error) and not message.retry:
                         return False
             finally:
-                computing.cancel()
-                with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
-                    await computing
+                self.socket = None
         return True
 
-    async def _take(self, http: httpx.AsyncClient, frame: str | bytes) -> bool:
-        message, data = unpack_to_volunteer(frame)
+    async def _take(self, http: httpx.AsyncClient, message: ToVolunteer, data: bytes) -> None:
         match message:
             case Welcome():
                 self.volunteer = message.volunteer
@@ -107,20 +152,22 @@ class PythonVolunteer:
                 if message.task not in self._sessions:
                     self._sessions[message.task] = await self._open(http, message, data)
             case Work():
+                self._held.setdefault(message.task, set()).update(item.lease for item in message.items)
                 self._queue.put_nowait((message.task, message.items, data))
             case Ack():
-                for lease in message.leases:
-                    if self._unacknowledged.pop((message.task, lease), None):
-                        self.acknowledged += 1
-                for rejected, reason in message.rejected.items():
-                    self._unacknowledged.pop((message.task, int(rejected)), None)
-                    self.rejected[rejected] = reason
+                rejected = {int(lease): reason for lease, reason in message.rejected.items()}
+                self.acknowledged += sum((message.task, lease) in self._unacknowledged for lease in message.leases)
+                self.rejected.update(message.rejected)
+                self._forget(message.task, [*message.leases, *rejected])
             case Revoke():
-                if not message.leases:
-                    self._sessions.pop(message.task, None)
-            case Error():
-                return message.retry
-        return True
+                self._forget(message.task, message.leases or [*self._held.get(message.task, ())])
+
+    def _forget(self, task: str, leases: list[int]) -> None:
+        held = self._held.get(task)
+        if held is not None:
+            held.difference_update(leases)
+        for lease in leases:
+            self._unacknowledged.pop((task, lease), None)
 
     async def _open(self, http: httpx.AsyncClient, task: Task, params: bytes) -> Session:
         response = await http.get(f"/files/{task.unit}")
@@ -134,12 +181,10 @@ class PythonVolunteer:
         }
         return open_unit(response.text, msgspec.json.encode(info).decode())
 
-    async def _compute(self, socket: ClientConnection) -> None:
+    async def _compute(self) -> None:
         while True:
             task, leases, data = await self._queue.get()
-            session = self._sessions.get(task)
-            if session is None:
-                continue
+            session = self._sessions[task]  # a task is described before its first work
             position = 0
             for start in range(0, len(leases), FRAME_ITEMS):
                 part = leases[start : start + FRAME_ITEMS]
@@ -152,16 +197,7 @@ class PythonVolunteer:
                     outcomes = msgspec.json.decode(done)
                     items = [ResultItem(lease.lease, *outcome) for lease, outcome in zip(part, outcomes, strict=False)]
                     part = part[len(items) :]
-                    await self._send(socket, task, items, answers)
-
-    async def _send(self, socket: ClientConnection, task: str, items: list[ResultItem], answers: bytes) -> None:
-        if self._tamper is not None:
-            items, answers = self._tamper(items, answers)
-        offset = 0
-        for item in items:
-            self._unacknowledged[task, item.lease] = (item, answers[offset : offset + item.size])
-            offset += item.size
-        await socket.send(pack(Results(task, items), answers))
+                    await self.computed(task, items, answers)
 
 
 async def _main(url: str, window: int) -> None:

@@ -1,0 +1,1 @@
+"""A grid under attack: faults by a seed while many payloads are computed, then a proof that all is well."""

@@ -1,0 +1,10 @@
+"""Counts letters: values of many kinds on their way out and back."""
+
+
+def run(payload):
+    """How often each letter occurs, and the payload's other parts as they came."""
+    word, rest = payload
+    counts = {}
+    for letter in word:
+        counts[letter] = counts.get(letter, 0) + 1
+    return {"counts": counts, "letters": set(word), "rest": rest}

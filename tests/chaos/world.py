@@ -1,0 +1,298 @@
+"""The grid that is attacked: real processes, every link through a relay, every data directory on a disk of its own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+from disio.dashboard.links import Links
+from disio.errors import BrowserError, DisioError
+from disio.testing import Browser, Grid, Process, find_browser, open_browser, open_site
+from disio.testing.processes import die_with_parent
+from tests.chaos.disk import Disk, Limited, Mounted
+from tests.chaos.relay import Relay
+from tests.chaos.schedule import Kind
+
+MANAGERS: Final = 2
+DISTRIBUTORS: Final = 2
+RESTART_SECONDS: Final = 0.5
+
+
+class Victim(Protocol):
+    """A process, or several, that can be killed and frozen."""
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+
+    async def start(self) -> None:
+        """Start it again, with the data that it left."""
+
+    def freeze(self) -> None:
+        """Stop it where it stands."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+
+
+class GridProcess:
+    """A manager, a distributor or the dashboard."""
+
+    def __init__(self, grid: Grid, kind: str, number: int) -> None:
+        self._grid, self._kind, self._number = grid, kind, number
+
+    @property
+    def process(self) -> Process:
+        """The present incarnation."""
+        found = {"manager": self._grid.managers, "distributor": self._grid.distributors}.get(self._kind)
+        dashboard = self._grid.dashboard
+        assert dashboard is not None
+        return found[self._number] if found else dashboard
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        await self.process.kill()
+
+    async def start(self) -> None:
+        """Start it again, with the data that it left; tried again while it cannot start."""
+        while True:
+            try:
+                await self._grid.restart(self.process)
+            except DisioError:
+                await asyncio.sleep(RESTART_SECONDS)
+            else:
+                return
+
+    def freeze(self) -> None:
+        """Stop it where it stands."""
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.thaw()
+
+
+class Volunteers:
+    """A process of several protocol-speaking volunteers. Each incarnation has a journal of its own."""
+
+    def __init__(self, name: str, folder: Path, urls: Sequence[str], arguments: Sequence[str]) -> None:
+        self._name, self._folder = name, folder
+        self._arguments = [*urls, *arguments]
+        self._incarnation = 0
+        self._child: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it; the volunteers are new ones."""
+        self._incarnation += 1
+        journal = self._folder / f"{self._name}.{self._incarnation}"
+        with (self._folder / f"{self._name}.log").open("ab") as log:
+            self._child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.chaos.volunteer", *self._arguments, "--journal", str(journal)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._child is not None:
+            self._signal(signal.SIGKILL)
+            await self._child.wait()
+
+    def freeze(self) -> None:
+        """Stop it where it stands."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def tell(self, command: str) -> None:
+        """Have it misbehave."""
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.write(command.encode() + b"\n")
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child.pid, number)
+
+
+class Tab:
+    """A real browser on a page that carries the loader."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._open = contextlib.AsyncExitStack()
+        self._browser: Browser | None = None
+
+    async def start(self) -> None:
+        """Open it, with an empty profile."""
+        while True:
+            try:
+                self._browser = await self._open.enter_async_context(open_browser(self._site))
+            except BrowserError:
+                await asyncio.sleep(RESTART_SECONDS)
+            else:
+                return
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        await self._open.aclose()
+
+    def freeze(self) -> None:
+        """Stop it where it stands."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._browser is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._browser.pid, number)
+
+
+class World:
+    """All that can be hit. Use as an async context manager.
+
+    Args:
+        folder: where everything is kept.
+        volunteers: processes of protocol-speaking volunteers.
+        each: volunteers in each.
+        pace: seconds that one of them rests after each result, until :meth:`be_calm`.
+        mounts: whether file systems can be mounted.
+    """
+
+    def __init__(self, folder: Path, *, volunteers: int, each: int, pace: float, mounts: bool) -> None:
+        self.folder = folder
+        self.skipped: list[str] = []
+        """What could not be done here, and why."""
+        self.grid: Grid
+        self.links: Links
+        self.victims: dict[str, Victim] = {}
+        self.relays: dict[str, Relay] = {}
+        self.disks: dict[str, Disk] = {}
+        self._counts = volunteers, each
+        self._pace = pace
+        self._mounts = mounts
+        self._calm = folder / "calm"
+        self._stack = contextlib.AsyncExitStack()
+
+    # ---- the ways, as a Grid wants to know them --------------------------------------------------
+
+    def to_manager(self, name: str, number: int) -> str:
+        """Distributors reach managers through relays; the dashboard is let through."""
+        if name == "dashboard-0":
+            return str(self.grid.managers[number].ready["address"])
+        relay = self.relays[f"{name}:manager-{number}"]
+        relay.target = self.grid.managers[number].port
+        return f"127.0.0.1:{relay.port}"
+
+    def to_distributor(self, number: int) -> str:
+        """Volunteers and browsers reach distributors through relays."""
+        return f"http://127.0.0.1:{self.relays[f'volunteers:distributor-{number}'].port}"
+
+    # ---- starting and ending -----------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self._stack = stack
+            await self._start()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        for name in [f"distributor-{d}:manager-{m}" for d in range(DISTRIBUTORS) for m in range(MANAGERS)]:
+            self.relays[name] = await self._stack.enter_async_context(Relay(name))
+        for name in [f"volunteers:distributor-{d}" for d in range(DISTRIBUTORS)]:
+            self.relays[name] = await self._stack.enter_async_context(Relay(name))
+        self.grid = Grid(self.folder, managers=MANAGERS, distributors=DISTRIBUTORS, ways=self)
+        for kind, count in (("manager", MANAGERS), ("distributor", DISTRIBUTORS), ("dashboard", 1)):
+            for number in range(count):
+                name = f"{kind}-{number}"
+                process = self.victims[name] = GridProcess(self.grid, kind, number)
+                if kind != "dashboard":
+                    self.disks[name] = self._disk(self.folder / name, process)
+        await self._stack.enter_async_context(self.grid)
+        for number, distributor in enumerate(self.grid.distributors):
+            self.relays[f"volunteers:distributor-{number}"].target = distributor.port
+        self.links = Links(tuple(str(one.ready["address"]) for one in self.grid.managers), discover=False)
+        watching = asyncio.create_task(self.links.run())
+        self._stack.callback(watching.cancel)
+
+    def _disk(self, path: Path, process: GridProcess) -> Disk:
+        return Mounted(path) if self._mounts else Limited(path, lambda: process.process.pid)
+
+    async def open_volunteers(self) -> None:
+        """Start everybody who computes."""
+        count, each = self._counts
+        urls = [self.to_distributor(number) for number in range(DISTRIBUTORS)]
+        journals = self.folder / "journals"
+        journals.mkdir()
+        arguments = ["--count", str(each), "--pace", str(self._pace), "--calm", str(self._calm)]
+        for number in range(count):
+            name = f"volunteers-{number}"
+            self.victims[name] = Volunteers(name, journals, urls, arguments)
+        try:
+            find_browser("chromium")
+        except BrowserError as error:
+            self.skipped.append(f"a real browser: {error}")
+        else:
+            site = await self._stack.enter_async_context(open_site(urls[0], attributes={"data-consent": "granted"}))
+            self.victims["browser-0"] = Tab(site)
+        for name in self.named("volunteers-", "browser-"):
+            self._stack.push_async_callback(self.victims[name].kill)
+            await self.victims[name].start()
+
+    def be_calm(self) -> None:
+        """Volunteers need not rest any more."""
+        self._calm.touch()
+
+    async def end_volunteers(self) -> None:
+        """Nobody computes any more."""
+        await asyncio.gather(*(self.victims[name].kill() for name in self.named("volunteers-", "browser-")))
+
+    async def end_grid(self) -> None:
+        """End managers and distributors as a power cut would: what is to be checked is what was durable."""
+        await asyncio.gather(*(self.victims[name].kill() for name in self.named("manager-", "distributor-")))
+
+    # ---- what there is --------------------------------------------------------------------------
+
+    def named(self, *beginnings: str) -> list[str]:
+        """Victims whose names begin so."""
+        return [name for name in self.victims if name.startswith(beginnings)]
+
+    def accepted(self) -> int:
+        """Accepted results of all tasks, as last heard."""
+        return sum(view.accepted for link in self.links for view in link.tasks.values())
+
+    def targets(self) -> Mapping[Kind, Sequence[Sequence[str]]]:
+        """Who can be hit by what, in groups that have their turns."""
+        managers, distributors = self.named("manager-"), self.named("distributor-")
+        volunteers, browser = self.named("volunteers-"), self.named("browser-")
+        inner = [name for name in self.relays if "manager" in name]
+        outer = [name for name in self.relays if name.startswith("volunteers:")]
+        processes = [managers, distributors, volunteers, browser, self.named("dashboard-")]
+        return {
+            Kind.KILL: [managers, *processes, distributors],
+            Kind.FREEZE: processes,
+            Kind.CUT: [inner, outer],
+            Kind.CUT_MIDWAY: [inner, outer],
+            Kind.STALL: [inner, outer],
+            Kind.HALF_CLOSE: [inner, outer],
+            Kind.FILL: [managers, distributors],
+            Kind.REPLAY: [volunteers],
+            Kind.STEAL: [volunteers],
+            Kind.WITHHOLD: [volunteers],
+        }

@@ -82,12 +82,20 @@ def check_manager(path: Path, works: Mapping[str, Work], journals: Iterable[Entr
     with closing(sqlite3.connect(path)) as db:
         manager = QUERIES.manager_id(db)
         for query, rule in RULES.items():
-            findings.note(rule, f"manager {manager}", getattr(QUERIES, query)(db))
+            findings.note(rule, f"manager {manager}", _rows(db, query))
         for task, work in works.items():
             owner, _, number = task.partition("-")
             if owner == manager:
                 _check_answers(db, int(number), task, work, findings)
         _check_journals(db, manager, journals, findings)
+
+
+def _rows(db: sqlite3.Connection, query: str) -> Iterable[Any]:
+    """What breaks a rule; a file in which it cannot even be asked for breaks it."""
+    try:
+        return list(getattr(QUERIES, query)(db))
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
 
 
 def _check_answers(db: sqlite3.Connection, number: int, task: str, work: Work, findings: Findings) -> None:
@@ -113,7 +121,7 @@ def _check_journals(db: sqlite3.Connection, manager: str, journals: Iterable[Ent
     for entry in journals:
         owner, _, number = entry.task.partition("-")
         if owner == manager and entry.acknowledged:
-            own.add((int(number), entry.lease, entry.index))
+            own.add((int(number), entry.lease, entry.payload))
     QUERIES.begin_acknowledged(db)
     rows = [{"task": task, "lease": lease, "idx": index} for task, lease, index in own]
     QUERIES.add_acknowledged(db, rows)

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One result that a volunteer was told about. ``index``: of its payload, -1 if the lease was never its own."""
+    """One result that a volunteer was told about. ``payload``: its index, -1 if the lease was never its own."""
 
     acknowledged: bool
     task: str
     lease: int
-    index: int
+    payload: int
 
 
 class Journal:
@@ -27,7 +27,7 @@ class Journal:
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Write entries down; they stay when this process is killed afterwards."""
-        lines = "".join(f"{'ack' if e.acknowledged else 'no'} {e.task} {e.lease} {e.index}\n" for e in entries)
+        lines = "".join(f"{'ack' if e.acknowledged else 'no'} {e.task} {e.lease} {e.payload}\n" for e in entries)
         os.write(self._file, lines.encode())
 
 

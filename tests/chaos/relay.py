@@ -20,10 +20,8 @@ class _Connection:
 
     def reset(self) -> None:
         for writer in (self.near, self.far):
-            peer = writer.get_extra_info("socket")
-            if peer is not None:
-                with contextlib.suppress(OSError):
-                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if not writer.transport.is_closing():
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
 
 
@@ -41,6 +39,8 @@ class Relay:
         """The port on this machine where connections go; 0: nowhere yet, they are refused."""
         self.carried = 0
         """Bytes so far."""
+        self.cuts = 0
+        """How often everything was cut."""
         self._refusing = False
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -62,6 +62,7 @@ class Relay:
 
     def cut(self) -> None:
         """Reset every connection, and refuse new ones."""
+        self.cuts += 1
         self._refusing = True
         self._reset_all()
 
@@ -99,17 +100,16 @@ class Relay:
         if self._refusing or not self.target:
             near.transport.abort()
             return
+        cuts = self.cuts
         try:
             answers, far = await asyncio.open_connection("127.0.0.1", self.target, limit=_CHUNK)
         except OSError:
             near.transport.abort()
             return
-        if self._refusing:
-            near.transport.abort()
-            far.transport.abort()
-            return
         connection = _Connection(near, far)
         self._connections.add(connection)
+        if cuts != self.cuts:  # meanwhile
+            connection.reset()
         try:
             await asyncio.gather(self._carry(connection, reader, far), self._carry(connection, answers, near))
         finally:

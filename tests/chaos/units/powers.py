@@ -5,7 +5,7 @@ import sys
 PRIME = 2**61 - 1
 
 
-def run(number):
+def run(number: int) -> int:
     """The number to the power 65537; in a browser with some work more, so that others have their share."""
     if sys.platform == "emscripten":
         for _ in range(150_000):

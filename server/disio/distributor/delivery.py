@@ -1,7 +1,6 @@
 """Between memory and spool: results go to disk while their manager is away, and to the manager when it is back."""
 
 import asyncio
-import contextlib
 from typing import Final
 
 import structlog
@@ -65,16 +64,36 @@ class Delivery:
         while True:
             await link.progress.wait()
             link.progress.clear()
-            with contextlib.suppress(StoreError):
-                if link.times_up != times_up:
-                    row, times_up = 0, link.times_up
-                    await self._spool.met(link.manager)
-                if link.done:
-                    done, link.done = link.done, []
-                    await self._spool.delete(done)
-            while link.up and link.times_up == times_up and link.under_way.size < _UNDER_WAY_BYTES:
-                parcel = await self._spool.after(link.manager, row)
-                if parcel is None or link.times_up != times_up or not link.post(parcel.results):
-                    break
-                row = parcel.row
-                link.under_way.add(parcel)
+            if link.times_up != times_up:
+                row, times_up = 0, link.times_up
+            try:
+                await self._note(link)
+                row = await self._send(link, row)
+            except StoreError as error:
+                _log.warning("the spool cannot be tidied for now", manager=link.manager, reason=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                link.progress.set()
+
+    async def _note(self, link: Link) -> None:
+        """Write down that the manager was met, and delete what it has committed."""
+        if link.manager:
+            await self._spool.met(link.manager)
+        done, times_up = link.done, link.times_up
+        link.done = []
+        try:
+            await self._spool.delete(done)
+        except StoreError:
+            if link.times_up == times_up and link.up:  # else they are sent, and acknowledged, once more
+                link.done = done + link.done
+            raise
+
+    async def _send(self, link: Link, row: int) -> int:
+        """Send what comes after a row, as much as may be under way; the last row that was sent."""
+        times_up = link.times_up
+        while link.up and link.under_way.size < _UNDER_WAY_BYTES:
+            parcel = await self._spool.after(link.manager, row)
+            if parcel is None or link.times_up != times_up or not link.post(parcel.results):
+                break
+            row = parcel.row
+            link.under_way.add(parcel)
+        return row

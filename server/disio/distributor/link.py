@@ -14,6 +14,8 @@ from disio.wire.zmq import HEARTBEAT_SECONDS, NOBODY, SILENCE_SECONDS, Dialer, G
 ABSENT_SECONDS: Final = 5.0
 """After so long without a first welcome, the log says that nobody answers."""
 _LOOK_SECONDS: Final = 0.25
+_GREET_SECONDS: Final = 10.0
+"""A greeting is not lost while the connection stands: one that is not answered waits for a manager that is busy."""
 
 _log = structlog.get_logger("disio.link")
 
@@ -62,7 +64,9 @@ class Link:
         self._receiver = receiver
         self._dialer: Dialer | None = None
         self._connected = False
-        self._heard = self._sent = self._greeted = 0.0
+        self._heard = self._sent = 0.0
+        self._greeted = 0.0
+        """When it was greeted, while that is not answered."""
         self._patience = ABSENT_SECONDS
 
     async def run(self) -> None:
@@ -96,7 +100,7 @@ class Link:
                 self._down("silent")
             elif now - self._sent >= HEARTBEAT_SECONDS:
                 self.post(grid.Beat())
-        elif self._connected and now - self._greeted >= HEARTBEAT_SECONDS:
+        elif self._connected and now - self._greeted >= _GREET_SECONDS:
             self._greet()
 
     def _tell_if_absent(self) -> None:
@@ -106,9 +110,8 @@ class Link:
                 _log.warning(NOBODY, address=self.address)
 
     def _greet(self) -> None:
-        if self._dialer is not None:
+        if self._dialer is not None and self._dialer.post(self._receiver.hello()):
             self._greeted = time.monotonic()
-            self._dialer.post(self._receiver.hello())
 
     async def _follow(self, dialer: Dialer) -> None:
         async for made in dialer.changes():
@@ -130,8 +133,9 @@ class Link:
                 case grid.Welcome():
                     self._welcomed(message)
                 case grid.WhoAreYou():
-                    self._down("restarted")
-                    self._greet()
+                    if self.up or not self._greeted:  # else it answers what was sent before the greeting
+                        self._down("restarted")
+                        self._greet()
                 case grid.Beat() | grid.Reply():
                     pass
                 case _ if self.up:
@@ -161,6 +165,7 @@ class Link:
     def _down(self, why: str) -> None:
         if self.up:
             self.up = False
+            self._greeted = 0.0
             self.under_way = Outbox()
             self.done = []
             _log.warning("manager away", manager=self.manager, address=self.address, reason=why)

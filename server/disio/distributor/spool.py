@@ -130,9 +130,16 @@ class Spool:
         self.size += size
 
     async def after(self, manager: str, row: int) -> Parcel | None:
-        """A manager's first parcel after a row (0: its first)."""
+        """A manager's first parcel after a row (0: its first).
+
+        Raises:
+            StoreError: the file cannot be read at present.
+        """
         async with self._turn:  # what a transaction under way has written is not there yet
-            found = await _QUERIES.get_parcel(self._db, manager=manager, after=row)
+            try:
+                found = await _QUERIES.get_parcel(self._db, manager=manager, after=row)
+            except sqlite3.Error as error:
+                raise _explain(self._path, error) from error
         if found is None:
             return None
         number, task, volunteer, items, data = found
@@ -142,8 +149,10 @@ class Spool:
         """Their manager has committed these.
 
         Raises:
-            StoreError: the disk does not take it; they will be sent once more some day.
+            StoreError: the disk does not take it; all of them are still there.
         """
+        if not parcels:
+            return
         async with self._transaction():
             await _QUERIES.delete_parcels(self._db, [{"row": parcel.row} for parcel in parcels])
         self.parcels -= len(parcels)

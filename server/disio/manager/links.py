@@ -76,8 +76,8 @@ class Links:
         if self.distributors.get(distributor.peer) is distributor:
             del self.distributors[distributor.peer]
         for volunteer in list(distributor.volunteers):
-            self._unbind(volunteer)
-            self.missing[volunteer] = now + self.grace
+            if self._unbind(distributor, volunteer):
+                self.missing[volunteer] = now + self.grace
 
     def miss(self, volunteers: list[str], now: float) -> None:
         """Wait for volunteers that hold leases and have not been announced (after a restart)."""
@@ -86,13 +86,16 @@ class Links:
                 self.missing[volunteer] = now + self.grace
 
     def join(self, distributor: Distributor, message: Joined, clock: float) -> Volunteer:
-        """A volunteer is announced, by a first or by another distributor."""
-        self._unbind(message.volunteer)
+        """A volunteer is announced, by a first or by another distributor. The newest word counts.
+
+        A distributor that was cut off may announce one whose connection ended unnoticed; so who had it before is
+        remembered, until that one says that it left.
+        """
         self.missing.pop(message.volunteer, None)
         browser = f"{message.agent.browser} {message.agent.version}".strip()
         volunteer = Volunteer(message.volunteer, distributor, message.site, browser, message.workers, clock)
-        self.volunteers[volunteer.id] = volunteer
         distributor.volunteers[volunteer.id] = volunteer
+        self._bind(volunteer)
         return volunteer
 
     def uninformed(self, purposes: list[str]) -> list[bytes]:
@@ -103,11 +106,8 @@ class Links:
         return [distributor.peer for distributor in found]
 
     def leave(self, distributor: Distributor, volunteer: str) -> bool:
-        """A volunteer's connection ended. False if it is by now with another distributor."""
-        if volunteer not in distributor.volunteers:
-            return False
-        self._unbind(volunteer)
-        return True
+        """A volunteer's connection ended. False if it has another one, by another distributor."""
+        return self._unbind(distributor, volunteer)
 
     def gave_up(self, now: float) -> list[str]:
         """Volunteers that were waited for long enough; they are not waited for any more."""
@@ -123,7 +123,7 @@ class Links:
             if volunteer is not None:
                 volunteer.wanted = max(0, min(ask.count, MOST_WANTED))
                 if volunteer.wanted:
-                    self.hungry[volunteer.id] = None
+                    self._bind(volunteer)
 
     def wake(self, volunteer: str) -> None:
         """Look at a volunteer's open demand again: it holds less than before."""
@@ -137,11 +137,26 @@ class Links:
             if volunteer.wanted:
                 self.hungry[volunteer.id] = None
 
-    def _unbind(self, volunteer: str) -> None:
-        found = self.volunteers.pop(volunteer, None)
-        if found is not None:
-            del found.distributor.volunteers[volunteer]
+    def _bind(self, volunteer: Volunteer) -> None:
+        """This is where the volunteer is."""
+        self.volunteers[volunteer.id] = volunteer
+        if volunteer.wanted:
+            self.hungry[volunteer.id] = None
+        else:
+            self.hungry.pop(volunteer.id, None)
+
+    def _unbind(self, distributor: Distributor, volunteer: str) -> bool:
+        """A distributor has a volunteer no more. Whether no other has it either."""
+        gone = distributor.volunteers.pop(volunteer, None)
+        if gone is None or self.volunteers.get(volunteer) is not gone:
+            return False
+        others = [other.volunteers[volunteer] for other in self.distributors.values() if volunteer in other.volunteers]
+        if others:
+            self._bind(max(others, key=lambda other: other.since))
+            return False
+        del self.volunteers[volunteer]
         self.hungry.pop(volunteer, None)
+        return True
 
     def cluster(self, *, new: bool = False) -> Cluster | None:
         """The distributors that are linked now; None if that has been told, unless somebody new is to be told."""

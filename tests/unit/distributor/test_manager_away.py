@@ -242,3 +242,69 @@ async def test_shutdown_is_told(distributor: Distributor) -> None:
         error, _ = await browser.hear(volunteer.Error)
         assert (error.code, error.retry) == ("shutdown", True)
         assert await browser.closed() == 1001
+
+
+async def test_a_spool_half_delivered(manager: ScriptedManager, make_distributor: Callable[..., Distributor]) -> None:
+    """A manager that goes away in the middle of a delivery gets the rest next time, and what it committed not again."""
+    distributor = make_distributor(manager)
+    await distributor.start()
+    await distributor.linked()
+    port = manager.port
+    async with distributor.browser() as browser:
+        await browser.hello()
+        await manager.saw(grid.Joined)
+        await manager.__aexit__()
+        await distributor.linked(0)
+        for lease in range(1, 6):
+            await browser.answer("mgr001-1", [lease])
+            assert await told(browser, 1) == {lease}
+    async with ScriptedManager(port=port) as half:
+        got = [await half.saw(grid.Results) for _ in range(5)]
+        assert [results.items[0].lease for results in got] == [1, 2, 3, 4, 5]
+        for results in got[:2]:
+            await half.send(grid.Ack("mgr001-1", results.volunteer, [results.items[0].lease]))
+        async with asyncio.timeout(WAIT):
+            while "disio_spool_frames 3.0" not in await distributor.metrics():
+                await distributor.health()
+    await distributor.stop()
+    await distributor.start()
+    async with ScriptedManager(port=port) as again:
+        again.auto_ack = True
+        assert [(await again.saw(grid.Results)).items[0].lease for _ in range(3)] == [3, 4, 5]
+        async with asyncio.timeout(WAIT):
+            while "disio_spool_frames 0.0" not in await distributor.metrics():
+                await distributor.health()
+        assert not [message for message in again.seen if isinstance(message, grid.Results)]
+    await distributor.stop()
+
+
+async def test_a_silent_manager_is_greeted_once(manager: ScriptedManager, distributor: Distributor) -> None:
+    """A manager that was frozen finds one greeting, not one for each second: everything is said again only once."""
+    async with distributor.browser() as browser:
+        await browser.hello()
+        await manager.saw(grid.Joined)
+        await manager.pause()
+        await distributor.linked(0)
+        await asyncio.sleep(2)  # the time in which greetings would gather is what is tested
+        manager.resume()
+        await manager.saw(grid.DistributorHello)
+        await manager.saw(grid.Joined)
+        await browser.answer("mgr001-1", [5])
+        await manager.saw(grid.Results)
+        assert not [m for m in manager.seen if isinstance(m, grid.DistributorHello | grid.Joined)]
+
+
+async def test_questions_about_what_was_said_before_the_greeting(
+    manager: ScriptedManager, distributor: Distributor
+) -> None:
+    """A manager asks who we are for each message of a link that it does not know; it is answered once."""
+    async with distributor.browser() as browser:
+        await browser.hello()
+        await manager.saw(grid.Joined)
+        for _ in range(5):
+            await manager.send(grid.WhoAreYou())
+        await manager.saw(grid.DistributorHello)
+        await manager.saw(grid.Joined)
+        await browser.answer("mgr001-1", [5])
+        await manager.saw(grid.Results)
+        assert not [m for m in manager.seen if isinstance(m, grid.DistributorHello | grid.Joined)]

@@ -1,11 +1,13 @@
 """A manager that is killed in the middle, and started again."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from disio.unit.codec import decode
 from disio.wire import grid
 
-from .scripted import ScriptedDistributor, started
+from .scripted import ScriptedDistributor, eventually, started
 
 ITERATOR = """
 def run(payload):
@@ -65,6 +67,30 @@ async def test_leases_outlive_the_manager(tmp_path: Path) -> None:
         view = await one.task(task.task)
         assert (view.executions, view.leased) == (5, 0)
         assert one.rejected == {}
+
+
+async def test_killed_between_commit_and_acknowledgement(tmp_path: Path) -> None:
+    """Results that were committed and never acknowledged are sent again: acknowledged, and counted once."""
+    async with started(tmp_path) as process:
+        async with ScriptedDistributor(process.address) as one:
+            await one.hello()
+            await one.join("v1")
+            task = await one.submit(ITERATOR, {"stop": 20})
+            held = await one.leases("v1", 5)
+        async with ScriptedDistributor(process.address) as one:
+            await one.hello()
+            await one.join("v1", holding={task.task: [lease.lease for lease in held]})
+            await one.answer("v1", held, lambda x: x * 2)
+            with closing(sqlite3.connect(f"file:{tmp_path}/manager.sqlite3?mode=ro", uri=True)) as database:
+                await eventually(lambda: database.execute("SELECT count(*) FROM results").fetchone() == (5,))
+            await process.kill()
+    async with started(tmp_path) as process, ScriptedDistributor(process.address) as one:
+        await one.hello()
+        await one.join("v1", holding={task.task: [lease.lease for lease in held]})
+        await one.answer("v1", held, lambda x: x * 2)
+        await one.until(lambda: len(one.acked) == 5)
+        view = await one.task(task.task)
+        assert (view.accepted, view.executions, view.leased, one.rejected) == (5, 5, 0, {})
 
 
 async def test_volunteers_that_do_not_come_back_lose_their_leases(tmp_path: Path) -> None:

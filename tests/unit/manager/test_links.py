@@ -109,6 +109,48 @@ async def test_volunteer_may_come_back_by_another_distributor(tmp_path: Path) ->
         await new.until(lambda: lease.lease in new.acked)
 
 
+async def test_volunteer_announced_by_a_distributor_that_has_lost_it(tmp_path: Path) -> None:
+    """One that was cut off and announces whom it lost takes nobody away: who has the volunteer goes on being served."""
+    async with (
+        manager(tmp_path) as address,
+        ScriptedDistributor(address, "d1") as old,
+        ScriptedDistributor(address, "d2") as new,
+    ):
+        await old.hello()
+        await old.join("v1")
+        await new.hello()
+        await new.join("v1")
+        task = await new.submit(DOUBLE, {"stop": 10})
+        held = await new.leases("v1", 2)
+        await old.hello()
+        await old.join("v1")
+        await old.send(grid.Left("v1"))
+        (lease,) = await new.leases("v1", 1)
+        view = await new.call(grid.GetGrid(), grid.GridView)
+        assert [(v.volunteer, v.distributor, v.leased) for v in view.volunteers] == [("v1", "d2", 3)]
+        await new.answer("v1", [*held, lease], lambda x: x * 2)
+        await new.until(lambda: len(new.acked) == 3)
+        await new.send(grid.Left("v1"))
+        assert (await new.call(grid.GetGrid(), grid.GridView)).volunteers == []
+        assert (await new.task(task.task)).leased == 0
+
+
+async def test_demand_shows_where_a_volunteer_is(tmp_path: Path) -> None:
+    """While two distributors say that they have it, the one that asks for it is given work."""
+    async with (
+        manager(tmp_path) as address,
+        ScriptedDistributor(address, "d1") as one,
+        ScriptedDistributor(address, "d2") as other,
+    ):
+        await one.hello()
+        await other.hello()
+        await one.join("v1")
+        await other.join("v1")
+        await one.submit(DOUBLE, {"stop": 10})
+        assert len(await one.leases("v1", 1)) == 1
+        assert len(await other.leases("v1", 1)) == 1
+
+
 async def test_returning_volunteer_goes_on_with_what_it_held(tmp_path: Path) -> None:
     """After a short break (left, then joined with its leases) nothing is computed twice."""
     async with linked(tmp_path, "v1") as one:

@@ -6,7 +6,7 @@ from disio.unit.codec import decode, encode
 from disio.wire import grid
 from disio.wire.volunteer import ResultItem
 
-from .scripted import linked
+from .scripted import ScriptedDistributor, linked, manager
 
 DOUBLE = '"""Doubles."""\ndef run(payload):\n    return payload * 2\n'
 PARAMS = {"stop": 10}
@@ -26,6 +26,29 @@ async def test_result_that_comes_twice_is_acknowledged_twice_and_counted_once(tm
         assert (view.executions, view.accepted) == (2, 2)
         results = {item.index: decode(item.data) for item in await one.results(task.task)}
         assert results == {first.index: first.index * 2, second.index: second.index * 3}
+
+
+async def test_two_distributors_deliver_the_same_result(tmp_path: Path) -> None:
+    """A volunteer that moved has sent it by both, one of which spooled it: both are acknowledged, it counts once."""
+    async with (
+        manager(tmp_path) as address,
+        ScriptedDistributor(address, "d1") as one,
+        ScriptedDistributor(address, "d2") as other,
+    ):
+        await one.hello()
+        await other.hello()
+        await one.join("v1")
+        task = await one.submit(DOUBLE, {"stop": 10})
+        held = await one.leases("v1", 4)
+        await other.join("v1", holding={task.task: [lease.lease for lease in held]})
+        await one.answer("v1", held, lambda x: x * 2)
+        await other.answer("v1", held, lambda x: x * 2)
+        await one.until(lambda: len(one.acked) == 4)
+        await other.until(lambda: len(other.acked) == 4)
+        await other.answer("v1", held[:1], lambda x: x * 2)
+        await other.until(lambda: other.acked[held[0].lease] == 2)
+        view = await one.task(task.task)
+        assert (view.accepted, view.executions, one.rejected, other.rejected) == (4, 4, {}, {})
 
 
 async def test_somebody_elses_lease_is_rejected(tmp_path: Path) -> None:

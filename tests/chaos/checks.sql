@@ -103,17 +103,18 @@ CREATE TEMP TABLE acknowledged (task INTEGER NOT NULL, lease INTEGER NOT NULL, i
 INSERT INTO acknowledged (task, lease, idx) VALUES (:task, :lease, :idx);
 
 -- name: acknowledged_lost()
--- A result that was acknowledged, has no row, and whose payload has no accepted answer of somebody else either.
+-- A result that was acknowledged, has no row, and whose payload has no accepted answer of somebody else either. (What a
+-- volunteer answered with leases that it never had, index -1, may be acknowledged by a spool, and counts for nothing.)
 SELECT a.task, a.idx, a.lease FROM acknowledged a
 LEFT JOIN results r ON r.lease = a.lease AND r.task = a.task
 LEFT JOIN verdicts v ON v.task = a.task AND v.idx = a.idx AND v.state = 1
-WHERE r.lease IS NULL AND v.task IS NULL;
+WHERE r.lease IS NULL AND v.task IS NULL AND a.idx >= 0;
 
 -- name: acknowledged_superfluous()$
 -- How many were acknowledged by a spool, and found their payload settled when they reached the manager.
 SELECT count(*) FROM acknowledged a
 LEFT JOIN results r ON r.lease = a.lease AND r.task = a.task
-WHERE r.lease IS NULL;
+WHERE r.lease IS NULL AND a.idx >= 0;
 
 -- name: acknowledged_elsewhere()
 -- A result that was acknowledged and is a row of another payload.

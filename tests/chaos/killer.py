@@ -1,6 +1,7 @@
 """Carries a schedule of faults out, and undoes each after its time."""
 
 import asyncio
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -75,12 +76,18 @@ class Killer:
                 victim.thaw()
 
     async def _hit_disk(self, fault: Fault) -> None:
+        """A distributor's disk is needed only while its managers are away: its links to them are cut too."""
         disk = self._world.disks[fault.target]
-        await asyncio.to_thread(disk.fill)
-        try:
+        links = [name for name in self._world.relays if name.startswith(f"{fault.target}:")]
+        async with contextlib.AsyncExitStack() as stack:
+            for name in links:
+                await stack.enter_async_context(self._turns[name])
+                stack.callback(self._world.relays[name].mend)
+            stack.callback(disk.free)
+            await asyncio.to_thread(disk.fill)
+            for name in links:
+                self._world.relays[name].cut()
             await asyncio.sleep(fault.seconds)
-        finally:
-            disk.free()
 
     async def _misbehave(self, fault: Fault) -> None:
         victim = self._world.victims[fault.target]

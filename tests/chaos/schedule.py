@@ -27,7 +27,7 @@ class Kind(StrEnum):
     HALF_CLOSE = "half-close"
     """One side of each connection sees its end, the other does not; after a while all is reset."""
     FILL = "full disk"
-    """Not one byte more can be written to a data directory for a while."""
+    """Not one byte more can be written to a data directory for a while; a distributor is cut from its managers too."""
     REPLAY = "replay"
     """A volunteer sends acknowledged results once more."""
     STEAL = "steal"

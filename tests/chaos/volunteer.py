@@ -1,8 +1,8 @@
 """A process of several volunteers that keep a journal and, when told on standard input, misbehave.
 
-Commands, one a line: ``replay COUNT`` sends results once more, ``steal COUNT`` answers leases near its own
-wrongly, ``withhold SECONDS`` computes on without a connection and answers afterwards. Each connection is made to
-a distributor chosen anew, so results without acknowledgement travel from one to another.
+Commands, one a line: ``replay COUNT`` sends results once more, ``steal COUNT`` answers leases of the others in
+this process wrongly, ``withhold SECONDS`` computes on without a connection and answers afterwards. Each connection is
+made to a distributor chosen anew, so results without acknowledgement travel from one to another.
 """
 
 import argparse
@@ -24,7 +24,6 @@ from disio.wire.volunteer import ANSWERED, Ack, ResultItem, Results, ToVolunteer
 from tests.chaos.journal import Entry, Journal
 
 REMEMBERED: Final = 2000
-NEIGHBOURS: Final = 200
 _WRONG: Final = codec.encode("stolen")
 
 
@@ -48,7 +47,10 @@ class ChaosVolunteer(PythonVolunteer):
         self._journal = journal
         self._pace, self._calm = pace, calm
         self._chance = chance
-        self._indexes: dict[tuple[str, int], int] = {}
+        self.indexes: dict[tuple[str, int], int] = {}
+        """The payload's index of each lease that it was ever given, by task and lease."""
+        self.others: list[ChaosVolunteer] = []
+        """Whose leases it may steal."""
         self._sent: deque[tuple[str, ResultItem, bytes]] = deque(maxlen=REMEMBERED)
         self._present = asyncio.Event()
         self._present.set()
@@ -56,11 +58,11 @@ class ChaosVolunteer(PythonVolunteer):
     async def heard(self, message: ToVolunteer) -> None:
         """Work gives the indexes of leases; acknowledgements are written down."""
         if isinstance(message, Work):
-            self._indexes.update(((message.task, item.lease), item.index) for item in message.items)
+            self.indexes.update(((message.task, item.lease), item.index) for item in message.items)
         elif isinstance(message, Ack):
             told = [(True, lease) for lease in message.leases] + [(False, int(lease)) for lease in message.rejected]
             task = message.task
-            self._journal.write(Entry(good, task, lease, self._indexes.get((task, lease), -1)) for good, lease in told)
+            self._journal.write(Entry(good, task, lease, self.indexes.get((task, lease), -1)) for good, lease in told)
 
     async def computed(self, task: str, items: list[ResultItem], answers: bytes) -> None:
         """Results are kept and sent; then there is a rest."""
@@ -84,11 +86,9 @@ class ChaosVolunteer(PythonVolunteer):
             await self.send(Results(task, [item]), data)
 
     async def steal(self, count: int) -> None:
-        """Answer leases that were given to others, wrongly."""
-        for task, item, _ in self._chance.sample(self._sent, min(count, len(self._sent))):
-            lease = max(1, item.lease + self._chance.randint(-NEIGHBOURS, NEIGHBOURS))
-            if (task, lease) not in self._indexes:
-                await self.send(Results(task, [ResultItem(lease, ANSWERED, len(_WRONG), 0.1)]), _WRONG)
+        """Answer what was given to the others, the newest first, wrongly."""
+        for task, lease in [key for other in self.others for key in list(other.indexes)[-count:]]:
+            await self.send(Results(task, [ResultItem(lease, ANSWERED, len(_WRONG), 0.1)]), _WRONG)
 
     async def withhold(self, seconds: float) -> None:
         """Leave, compute on, come back later."""
@@ -134,6 +134,8 @@ async def main(options: argparse.Namespace) -> None:
         )
         for number in range(options.count)
     ]
+    for volunteer in volunteers:
+        volunteer.others = [other for other in volunteers if other is not volunteer]
     running = asyncio.gather(*(volunteer.run() for volunteer in volunteers), obey(volunteers))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

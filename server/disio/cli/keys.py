@@ -19,7 +19,8 @@ def keys() -> None:
 
 @app.command()
 def grid(
-    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")], as_json: JsonOption = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; it must not exist yet.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Make a grid key: the same file for every manager, distributor and dashboard of a grid.
 

@@ -68,10 +68,15 @@ def _parse_value(text: str) -> Any:
 
 def _parse_whole(text: str) -> dict[str, Any]:
     if text.startswith("@"):
+        name = "standard input" if text == "@-" else text[1:]
         try:
-            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"parameters cannot be read from {text[1:]}: {error}") from None
+            text = sys.stdin.read() if text == "@-" else Path(name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UsageError(f"there is no file {name} to read the parameters from") from None
+        except OSError as error:
+            raise UsageError(f"the parameters cannot be read from {name}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise UsageError(f"the parameters in {name} are not UTF-8 text ({error.reason})") from None
     try:
         params = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,7 @@
 """``disio run``."""
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -56,9 +57,14 @@ def run(
     elif not ran.failures:
         write_chunks([printable(ran.answer, to_terminal=target is None and sys.stdout.isatty())], target)
     _tell_failures(ran)
-    output.err.print(f"[dim]{ran.payloads:,} payloads in {duration(ran.seconds)} on {ran.processes} processes[/]")
+    counts = f"{_count(ran.payloads, 'payload')} in {duration(ran.seconds)} on {_count(ran.processes, 'process', 'es')}"
+    output.err.print(f"[dim]{counts}[/]")
     if ran.failures:
         raise typer.Exit(1)
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 class _Bar(Progress):
@@ -93,5 +99,8 @@ def _tell_failures(ran: LocalRun) -> None:
         output.err.print(f"payload {failure.index} failed: {failure.message}", markup=False)
         if failure.traceback:
             output.err.print(failure.traceback.rstrip("\n"), markup=False, style="dim")
+        if failure.log:
+            output.err.print("it printed:")
+            output.err.print(textwrap.indent(failure.log.rstrip("\n"), "  "), markup=False, style="dim")
     if len(ran.failures) > 5:
         output.err.print(f"... and {len(ran.failures) - 5:,} more payloads failed")

@@ -14,7 +14,9 @@ import platformdirs
 import typer
 from rich.console import Console
 
+from disio.cli.commands import first_expected
 from disio.cli.logs import set_up_logs
+from disio.errors import DisioError
 from disio.wire.zmq import GridKey
 
 Ready = dict[str, Any]
@@ -63,19 +65,34 @@ def run_process(
         as_json: say that in JSON instead.
         verbose: log more.
         quiet: log less.
-        with_parent: end when standard input is closed, which the kernel does when the parent dies.
+        with_parent: end when standard input is closed, which the kernel does when the parent dies; and if it cannot
+            start, tell the parent why, in place of the line that says that it is ready.
     """
     set_up_logs(verbose=verbose, quiet=quiet)
+    ready = False
 
     def on_ready(facts: Ready) -> None:
+        nonlocal ready
+        ready = True
         if as_json:
-            sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
-            sys.stdout.flush()
+            _write_line(facts)
         else:
             Console(soft_wrap=True, highlight=False).print(describe(facts))
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_until_stopped(serve(on_ready), with_parent=with_parent))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_stopped(serve(on_ready), with_parent=with_parent))
+    except Exception as error:
+        expected = first_expected(error)
+        if ready or not with_parent or not isinstance(expected, DisioError):
+            raise
+        _write_line({"error": str(expected), "status": expected.exit_status})
+        raise typer.Exit(expected.exit_status) from None
+
+
+def _write_line(facts: Ready) -> None:
+    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
+    sys.stdout.flush()
 
 
 async def _until_stopped(serving: Coroutine[Any, Any, None], *, with_parent: bool) -> None:

@@ -56,22 +56,22 @@ class Child:
             line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
         except TimeoutError:
             line = b""
-        if not line:
+        facts = msgspec.json.decode(line) if line else {}
+        if "ready" not in facts:
             await self.stop()
-            raise self._not_started()
-        self.ready = msgspec.json.decode(line)
+            raise self._not_started(facts)
+        self.ready = facts
         address = str(self.ready["address" if self.kind == "manager" else "url"])
         with contextlib.suppress(ValueError):
             self._port = int(address.rstrip("/").rpartition(":")[2])
         return self.ready
 
-    def _not_started(self) -> DisioError:
-        assert self._process is not None  # noqa: S101 - it was started
-        kind = UsageError if self._process.returncode == UsageError.exit_status else DisioError
-        return kind(
-            f"the {self.kind} did not start; what it said is above (with `disio up`, "
-            f"its port is chosen with --{self.kind}-port, all data with --data)"
-        )
+    def _not_started(self, facts: Ready) -> DisioError:
+        if "error" not in facts:
+            return DisioError(f"the {self.kind} did not start; what it said is above")
+        kind = UsageError if facts["status"] == UsageError.exit_status else DisioError
+        reason = str(facts["error"]).replace("--port", f"--{self.kind}-port")
+        return kind(f"the {self.kind} did not start: {reason}")
 
     async def keep(self) -> None:
         """Start it again whenever it ends, with growing pauses."""
@@ -142,7 +142,9 @@ async def serve_grid(
             for child in children:
                 group.create_task(child.keep())
     finally:
-        await asyncio.gather(*(child.stop() for child in children))
+        # The manager last: the others need not see it go, and its last acknowledgements reach them.
+        await asyncio.gather(*(child.stop() for child in children[1:]))
+        await manager.stop()
 
 
 def _describe(facts: dict[str, Any]) -> str:

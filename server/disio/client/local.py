@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from disio.client.local_pool import SPLIT_SECONDS, Finished, Pool
-from disio.errors import UnitError
+from disio.errors import UsageError
 from disio.unit import codec
 from disio.unit.contract import Unit, load_unit
 from disio.unit.runner import ANSWERED
@@ -101,13 +101,16 @@ def read_unit(path: str | Path) -> Unit:
     """A unit from a file. Executes nothing.
 
     Raises:
-        UnitError: no such file, or no unit that can be used.
+        UsageError: the file cannot be read.
+        UnitError: it is no unit that can be used.
     """
     path = Path(path)
     try:
         source = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}") from None
     except OSError as error:
-        raise UnitError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     return load_unit(source, path.name)
 
 

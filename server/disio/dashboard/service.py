@@ -45,6 +45,8 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
     """
     links = Links(config.managers, discover=config.discover, key=config.key)
     listener = _listen(config)
+    if not config.managers and not config.discover:
+        log.warning("no manager will be found: none is named with --manager, and discovery is off")
     app = create_app(links, frozenset(config.allowed_hosts))
     http = Config()
     http.accesslog = None

@@ -8,12 +8,14 @@ from typing import Final
 import msgspec
 from quart import Quart, Response, Websocket, render_template, request, websocket
 from quart.wrappers.response import FileBody
+from werkzeug.exceptions import NotFound
 
 from disio.bundle import Bundle
 from disio.distributor import headers
 from disio.distributor.addresses import Proxies
 from disio.distributor.config import DistributorConfig
 from disio.distributor.encodings import choose
+from disio.distributor.error_pages import answer_errors
 from disio.distributor.files import Content, TaskFiles
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
@@ -72,6 +74,7 @@ def create_app(parts: Parts, presence: Presence) -> Quart:
     _add_files(app, parts)
     _add_pages(app, parts)
     _add_socket(app, parts, presence)
+    answer_errors(app, lambda: _own(parts))
 
     @app.after_request
     async def everywhere(response: Response) -> Response:
@@ -96,7 +99,9 @@ def _add_files(app: Quart, parts: Parts) -> None:
     @app.get("/worker/<path:name>")
     async def script(name: str) -> Response:
         content = parts.scripts.get(name)
-        return _file(content, headers.REVALIDATED) if content and not name.endswith(".html") else _missing()
+        if content is None or name.endswith(".html"):
+            raise NotFound
+        return _file(content, headers.REVALIDATED)
 
     @app.get("/bridge.html")
     async def bridge() -> Response:
@@ -115,7 +120,7 @@ def _add_files(app: Quart, parts: Parts) -> None:
         content = parts.bundle_files.get(sha256) or parts.loader.by_hash.get(sha256)
         content = content or await parts.task_files.get(sha256)
         if content is None:
-            return _missing()
+            raise NotFound
         if request.range is None:
             return _file(content, headers.IMMUTABLE)
         # A part is of the plain bytes: whoever asks for one counts in them.
@@ -196,10 +201,6 @@ def _file(content: Content, *more: dict[str, str]) -> Response:
     response.timeout = _DOWNLOAD_SECONDS
     headers.extend(response.headers, {"ETag": tag, "Vary": "Accept-Encoding"}, headers.SHARED, *more)
     return response
-
-
-def _missing() -> Response:
-    return Response("There is no such file.\n", 404, content_type="text/plain; charset=utf-8")
 
 
 def _own(parts: Parts) -> str:

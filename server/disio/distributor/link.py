@@ -84,7 +84,7 @@ class Link:
                         helper.cancel()
         finally:
             self._dialer = None
-            self._down("closed")
+            self._down("closed", expected=True)
 
     def post(self, message: grid.ToManager) -> bool:
         """Send if the manager is there. False if it is not; the message is then dropped."""
@@ -162,11 +162,12 @@ class Link:
             _log.info("this manager is linked already by another address", manager=self.manager, address=self.address)
             self.up = self.wanted = False
 
-    def _down(self, why: str) -> None:
+    def _down(self, why: str, *, expected: bool = False) -> None:
         if self.up:
             self.up = False
             self._greeted = 0.0
             self.under_way = Outbox()
             self.done = []
-            _log.warning("manager away", manager=self.manager, address=self.address, reason=why)
+            tell = _log.info if expected else _log.warning
+            tell("manager away", manager=self.manager, address=self.address, reason=why)
             self._receiver.link_down(self)

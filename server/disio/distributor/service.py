@@ -84,6 +84,8 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
             )
             delivery = Delivery(hub, spool)
             neighbours = Neighbours(config, hub, delivery)
+            if not config.managers and not config.discover:
+                _log.warning("no manager will be found: none is named with --manager, and discovery is off")
             _watch(metrics, hub, spool)
             async with asyncio.TaskGroup() as group:
                 helpers = [

@@ -171,7 +171,9 @@ class Service:
                 await self._send(peer, cluster)
 
     def _lose(self, distributor: Distributor, why: str) -> None:
-        _log.warning("distributor lost", distributor=distributor.id, reason=why, volunteers=len(distributor.volunteers))
+        lost = len(distributor.volunteers)
+        tell = _log.warning if lost else _log.info
+        tell("distributor lost", distributor=distributor.id, reason=why, volunteers=lost)
         self.ledger.links.lose(distributor, asyncio.get_running_loop().time())
 
     # ---- messages ----------------------------------------------------------------------------

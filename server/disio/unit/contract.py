@@ -83,6 +83,8 @@ def load_unit(source: str | bytes, filename: str) -> Unit:
     except (ValueError, RecursionError, MemoryError) as error:
         raise UnitError(f"{filename} cannot be parsed: {error}") from None
     defined = dict(_definitions(tree.body))
+    if not tree.body:
+        raise UnitError(f"{filename} is empty; a work unit is a Python module with a function run(payload)")
     if "run" not in defined:
         guess = get_close_matches("run", defined, 1, 0.5)
         hint = f" (it has {guess[0]})" if guess else ""

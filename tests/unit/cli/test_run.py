@@ -12,6 +12,7 @@ def split(params):
     return range(params["count"])
 def run(payload):
     if payload == 3:
+        print("so many:", payload)
         raise ValueError("three is too many")
     return payload * payload
 def reduce(results, params):
@@ -47,8 +48,10 @@ def test_a_failure_shows_the_researchers_lines_and_status_one(disio: Run, unit: 
     told = disio("run", unit, "--local", "-p", "count=5")
     assert told.returncode == 1
     assert "three is too many" in told.stderr
-    assert 'File "squares.py", line 6' in told.stderr
+    assert 'File "squares.py", line 7' in told.stderr
     assert "runner.py" not in told.stderr
+    assert "it printed:\n  so many: 3\n" in told.stderr
+    assert "5 payloads in" in told.stderr
 
 
 def test_without_local_it_says_what_to_use(disio: Run, unit: Path) -> None:
@@ -64,3 +67,25 @@ def test_a_unit_with_a_syntax_error(disio: Run, tmp_path: Path) -> None:
     told = disio("run", tmp_path / "bad.py", "--local")
     assert told.returncode == 1
     assert "line 2" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("none.py", "--local"), (2, "there is no file none.py")),
+        (("empty.py", "--local"), (1, "empty.py is empty")),
+        (("squares.py", "--local", "--params", "@none"), (2, "there is no file none to read the parameters from")),
+        (("squares.py", "--local", "-p", "count=1", "-o", "no/where"), (2, "no/where cannot be written")),
+    ],
+)
+@pytest.mark.usefixtures("unit")
+def test_files_that_cannot_be_used(
+    disio: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: tuple[int, str]
+) -> None:
+    """Status 2 for a file that cannot be read or written, 1 for one that is no unit, as docs/cli.md says."""
+    (tmp_path / "empty.py").touch()
+    monkeypatch.chdir(tmp_path)
+    told = disio("run", *arguments)
+    assert told.returncode == said[0], told.stderr
+    assert said[1] in told.stderr
+    assert "Traceback" not in told.stderr

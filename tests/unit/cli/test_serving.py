@@ -111,3 +111,13 @@ def test_logs_are_json_lines_when_nobody_looks() -> None:
         _, said = process.communicate(timeout=10)
     lines = [json.loads(line) for line in said.splitlines()]
     assert any(line["event"] == "dashboard listening" for line in lines)
+
+
+def test_without_any_way_to_managers_it_warns() -> None:
+    """A process that is told no manager and may look for none says so, even if it is to be quiet."""
+    with started(*DASHBOARD, "--json") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=10)
+    assert "no manager will be found" in json.loads(said.splitlines()[0])["event"]

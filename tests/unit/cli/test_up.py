@@ -71,6 +71,14 @@ async def test_it_is_ready_for_work_and_ends_at_once(grid: Process, tmp_path: Pa
     await asyncio.wait_for(asyncio.gather(*ends), 5)
 
 
+async def test_ctrl_c_ends_it_quietly(grid: Process) -> None:
+    """Ctrl-C ends it with status 130, and nobody warns that somebody else of the grid is away."""
+    os.kill(grid.pid, signal.SIGINT)
+    await asyncio.wait_for(end(grid.pid), 20)
+    assert await grid.stop() == 130
+    assert "warning" not in grid.log_end()
+
+
 async def test_a_child_that_dies_is_started_again_where_it_was(grid: Process) -> None:
     """A manager that is killed comes back at its address, with its tasks."""
     async with AsyncClient(grid.ready["dashboard"]) as client:

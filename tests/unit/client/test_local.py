@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
-from disio.errors import CodecError, UnitError
+from disio.errors import CodecError, UnitError, UsageError
 from disio.unit import codec
 from disio.unit.contract import load_unit
 
@@ -150,7 +150,7 @@ def test_read_unit(tmp_path: Path) -> None:
     path = tmp_path / "twice.py"
     path.write_text("def run(payload): return 2 * payload\n")
     assert run_local(read_unit(path), {"stop": 2}, processes=1).answer == [0, 2]
-    with pytest.raises(UnitError, match=r"none\.py cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"there is no file .*none\.py"):
         read_unit(tmp_path / "none.py")
 
 

@@ -49,6 +49,7 @@ async def test_a_task_from_form_to_answer(page: Page, volunteer: PythonVolunteer
     await expect(page.locator("#task-now .badge")).to_have_text("finished with failures")
     await expect(page.locator("#result-4")).to_contain_text("16")
     await expect(page.locator("#failure-7")).to_contain_text("seven <is> odd")
+    await expect(page.get_by_role("progressbar")).to_have_js_property("value", 59)  # of 60: one has failed
     await page.get_by_role("link", name="Next page").click()
     await expect(page.locator("#result-30")).to_contain_text("900")
     await page.get_by_role("link", name="First page").click()
@@ -72,3 +73,19 @@ async def test_the_overview_follows(page: Page, grid: Grid) -> None:
     await page.goto("/")
     task = await grid.client.submit(source=UNIT, params={"count": 1}, name="by somebody else")
     await expect(page.locator(f"#task-{task.id}")).to_contain_text("by somebody else")
+
+
+@pytest.mark.usefixtures("volunteer")
+async def test_nothing_is_cut_off_on_a_phone(page: Page, grid: Grid) -> None:
+    """At a phone's width neither a page nor a table in it is wider than the screen."""
+    task = await grid.client.submit(source=UNIT, params={"count": 3}, name="seen on a phone")
+    await grid.client.wait(task.id, timeout=60)
+    before = page.viewport_size
+    await page.set_viewport_size({"width": 360, "height": 740})
+    for path in ("/", "/new", "/api", f"/tasks/{task.id}"):
+        await page.goto(path)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        wider = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.outerHTML.slice(0, 300))"
+        assert await page.locator("html, .scroll").evaluate_all(wider) == [], path
+    assert before is not None
+    await page.set_viewport_size(before)

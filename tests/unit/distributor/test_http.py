@@ -125,6 +125,21 @@ async def test_encodings(http: httpx.AsyncClient, accepted: str, sent: str | Non
     assert answer.content == b""
 
 
+async def test_nothing_there(http: httpx.AsyncClient) -> None:
+    """A person is shown a small page under our own page's policy, a program a line of text; a wrong method is told."""
+    page = await http.get("/nowhere", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.status_code == 404
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "There is no such file or page" in page.text
+    line = await http.get(f"/files/{'0' * 64}")
+    assert (line.status_code, line.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert line.text == "There is no such file or page on this distributor.\n"
+    wrong = await http.post("/health")
+    assert wrong.status_code == 405
+    assert "GET" in wrong.headers["allow"]
+
+
 async def test_encoded_bytes_are_the_same(http: httpx.AsyncClient) -> None:
     """Every encoding decodes to the file."""
     sha256, _ = wasm()

@@ -76,7 +76,8 @@ def test_ways_to_define_run(source: str) -> None:
         ("def run(x):\n    return (", "x.py, line 2: '(' was never closed: return ("),
         ("x = 1\n\0", "null bytes"),
         (b"\xff\xfe", "x.py is not UTF-8 text"),
-        ("", "x.py has no function run(payload); run is what volunteers compute"),
+        ("", "x.py is empty; a work unit is a Python module with a function run(payload)"),
+        ('"""Only words."""', "x.py has no function run(payload); run is what volunteers compute"),
         ("def ruN(x): ...", "(it has ruN)"),
         ("class A:\n    def run(self): ...", "has no function run"),
         (

@@ -1,7 +1,8 @@
 // The rate of a task over the time that this page was open. The dashboard keeps no history; this tab does.
 
 const MAX_POINTS = 1200;
-const SHORTEST_SECONDS = 60;
+const SHORTEST_SECONDS = 15;
+const FEWEST_POINTS = 4;
 const section = document.getElementById("chart");
 const key = `disio-rate-${section.dataset.task}`;
 let history = restore();
@@ -26,8 +27,8 @@ function colour(name) {
 }
 
 function draw() {
-  if (history[0].length < 2) {
-    return;
+  if (history[0].length < FEWEST_POINTS || history[1].every((rate) => rate === 0)) {
+    return; // a curve of nothing says less than no curve
   }
   section.hidden = false;
   const place = document.getElementById("plot");
@@ -45,7 +46,7 @@ function draw() {
       legend: { show: false },
       cursor: { drag: { x: false, y: false } },
       scales: {
-        x: { range: (_, low, high) => [Math.min(low, high - SHORTEST_SECONDS), high] },
+        x: { range: (_, low, high) => [low, Math.max(high, low + SHORTEST_SECONDS)] },
         y: { range: (_, low, high) => [0, Math.max(high * 1.15, 1)] },
       },
       axes: [{ ...axis, space: 90, values: (_, times) => times.map(clock) }, { ...axis, size: 56 }],

@@ -1,0 +1,35 @@
+"""What the distributor answers when it has nothing to give: a small page for people, a line for everything else."""
+
+from collections.abc import Callable
+from typing import Final
+
+from quart import Quart, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from disio.distributor import headers
+
+_WORDS: Final = {
+    404: ("Nothing here.", "There is no such file or page on this distributor."),
+    405: ("Not that way.", "This address does not take this method."),
+    413: ("Too much.", "The request is larger than a distributor takes."),
+    500: ("That did not work.", "The distributor failed; its log says why."),
+}
+
+
+def answer_errors(app: Quart, own: Callable[[], str]) -> None:
+    """Have ``app`` answer its errors so; ``own`` is the origin by which the request at hand came."""
+
+    @app.errorhandler(HTTPException)
+    async def refused(error: HTTPException) -> Response:
+        status = error.code or 500
+        title, message = _WORDS.get(status, ("That did not work.", error.description or error.name))
+        if "text/html" in request.headers.get("Accept", ""):  # only who opens a page asks for that by name
+            page = await render_template("error.html", title=title, message=message)
+            response = Response(page, status, content_type="text/html; charset=utf-8")
+            headers.extend(response.headers, headers.page(own()))
+        else:
+            response = Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
+        for name, value in error.get_headers():
+            if name != "Content-Type":  # Allow, Content-Range: part of the answer
+                response.headers[name] = value
+        return response

@@ -4,14 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from disio.client import AsyncClient, Client
+    from disio.client import AsyncClient, Client, Executor
 
 __version__ = "0.1.0"
-__all__ = ["AsyncClient", "Client", "__version__"]
+__all__ = ["AsyncClient", "Client", "Executor", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     # Only when asked for: this package is shipped into browsers as well, where there is no client.
-    if name in ("AsyncClient", "Client"):
+    if name in __all__:
         return getattr(import_module("disio.client"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,133 @@
+"""Calls of this program's functions in volunteers' browsers, as ``concurrent.futures`` has it."""
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+from disio.client import call_unit
+from disio.client.blocking import Client
+from disio.client.calling import Call, Caller
+from disio.client.functions import Program, program_of
+from disio.errors import UsageError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TIMEOUT_SECONDS: Final = 300.0
+
+
+class Executor(futures.Executor):
+    """Calls functions on a grid. Use it as any executor of ``concurrent.futures``: ``submit``, ``map``, ``with``.
+
+    Functions travel as source, with what they use (``functions.py``), and never as bytecode; arguments and results are
+    values of the codec. Short calls travel together. All calls of an executor are one task, which is open until
+    :meth:`shutdown`.
+
+    Args:
+        client: which grid; a client for ``DISIO_URL`` of its own if not given.
+        name: what to call the task.
+        dependencies: packages that the functions import (PEP 508), besides the standard library.
+        timeout: seconds that one call may take.
+        initializer: called once in each volunteer's interpreter before any call.
+        initargs: its arguments.
+        options: as for :meth:`Client.submit <disio.client.Client.submit>`: ``priority``, ``manager``, ...
+    """
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        name: str = "",
+        dependencies: Sequence[str] = (),
+        timeout: float = TIMEOUT_SECONDS,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        **options: Any,
+    ) -> None:
+        self._dependencies = tuple(dependencies)
+        self._programs: weakref.WeakKeyDictionary[Any, Program] = weakref.WeakKeyDictionary()
+        first = None
+        if initializer is not None:
+            program = program_of(initializer, self._dependencies)
+            first = [program.digest, program.value, list(initargs)]
+        own = client is None
+        used = Client() if client is None else client
+        submission = {
+            "source": unit_source(self._dependencies, timeout),
+            "filename": "calls.py",
+            "params": {"initializer": first},
+            "name": name or "calls of a Python program",
+            **options,
+        }
+        self._caller = Caller(used, submission, close_client=own)
+        # An executor that is forgotten finishes its calls, at the end of the program at the latest.
+        self._finalizer = weakref.finalize(self, self._caller.shutdown, wait=True)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call a function on the grid.
+
+        Raises:
+            TravelError: the function uses something that cannot travel.
+            RuntimeError: the executor is shut down.
+        """
+        return self._caller.submit([Call(self._program(fn), args, kwargs)])[0]
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 0,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """As ``map(fn, *iterables)``, on the grid.
+
+        Args:
+            fn: the function.
+            iterables: its arguments, one of each for a call.
+            timeout: seconds from now after which a result that is not there raises ``TimeoutError``.
+            chunksize: how many calls travel together; 0: as many as take about a tenth of a second.
+            buffersize: how many calls may be sent before their results are taken; all if None.
+        """
+        if chunksize < 0:
+            raise ValueError("chunksize must be >= 1, or 0 for automatic")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        program = self._program(fn)
+        calls = (Call(program, args, {}) for args in zip(*iterables))  # noqa: B905 - as map has it
+        return self._caller.map(calls, timeout=timeout, chunksize=chunksize, buffersize=buffersize)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no further calls; idempotent.
+
+        Args:
+            wait: return when all calls are done and the task is closed.
+            cancel_futures: drop calls that were not sent yet.
+        """
+        self._caller.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def _program(self, fn: Callable[..., Any]) -> Program:
+        try:
+            known = self._programs.get(fn)
+        except TypeError:  # cannot be referred to weakly
+            return program_of(fn, self._dependencies)
+        if known is None or not known.current:
+            known = self._programs[fn] = program_of(fn, self._dependencies)
+        return known
+
+
+def unit_source(dependencies: Sequence[str], timeout: float) -> str:
+    """The source of an executor's work unit.
+
+    Raises:
+        UsageError: a dependency is no text of one line.
+    """
+    for dependency in dependencies:
+        if not dependency.isprintable() or '"' in dependency:
+            raise UsageError(f"{dependency!r} is no package; write it like 'numpy>=2'")
+    listed = ", ".join(f'"{dependency}"' for dependency in dependencies)
+    head = f"# /// script\n# dependencies = [{listed}]\n# [tool.disio]\n# timeout = {timeout:g}\n# ///\n"
+    return head + Path(call_unit.__file__).read_text(encoding="utf-8")

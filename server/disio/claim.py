@@ -12,6 +12,22 @@ from disio.errors import StoreError
 _LOCK: Final = "lock"
 
 
+def in_use(directory: Path) -> bool:
+    """Whether a process has a directory to itself now."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Shared, and given back at once: none that runs is disturbed.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextlib.contextmanager
 def claimed(directory: Path, kind: str) -> Iterator[None]:
     """Have a directory to ourselves, making it if it is not there. The kernel gives it back when the process ends.

@@ -33,6 +33,8 @@ _COMMANDS = {
     "distributor": ("disio.cli.distributor:distributor", "Run a distributor: volunteers connect to it."),
     "dashboard": ("disio.cli.dashboard:dashboard", "Run a dashboard: pages and HTTP API for researchers."),
     "keys": ("disio.cli.keys:app", "Make keys."),
+    "doctor": ("disio.cli.doctor:doctor", "Look at a data directory, and say in words what is wrong."),
+    "backup": ("disio.cli.backup:backup", "Copy the data of a grid, while it runs or not."),
     "bundle": ("disio.cli.bundle:app", "The runtime that browsers download: build it, look at it."),
 }
 _EPILOG = "Exit status: 0 done; 1 failed; 2 used wrongly; 130 interrupted by Ctrl-C."

@@ -11,17 +11,22 @@ from typing import Any, Final, Self
 import aiosql
 import aiosqlite
 import msgspec
+import structlog
 
 from disio.claim import claimed
 from disio.distributor.outbox import Parcel
 from disio.errors import StoreError
+from disio.sqlite import problems
 from disio.wire.grid import Results
 from disio.wire.volunteer import ResultItem
 
-_APPLICATION_ID: Final = 0x44695370  # "DiSp"
-_VERSION: Final = 1
+SPOOL: Final = "spool.sqlite3"
+APPLICATION_ID: Final = 0x44695370  # "DiSp"
+VERSION: Final = 1
 _HERE: Final = Path(__file__).parent
 _QUERIES: Final[Any] = aiosql.from_path(_HERE / "spool.sql", "aiosqlite")
+
+_log = structlog.get_logger("disio.spool")
 
 _encode_items = msgspec.msgpack.Encoder().encode
 _decode_items = msgspec.msgpack.Decoder(list[ResultItem]).decode
@@ -60,7 +65,7 @@ class Spool:
             StoreError: the directory cannot be written, another distributor uses it, or its spool
                 is no SQLite file or of a newer version.
         """
-        path = directory / "spool.sqlite3"
+        path = directory / SPOOL
         with claimed(directory, "distributor"):
             try:
                 async with aiosqlite.connect(path, isolation_level=None) as connection:
@@ -75,25 +80,30 @@ class Spool:
             (await (await self._db.execute(pragma)).fetchall())[0][0]  # type: ignore[index]
             for pragma in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
         ]
-        if tables and application != _APPLICATION_ID:
+        if tables and application != APPLICATION_ID:
             raise StoreError(
                 f"{self._path} is an SQLite file, but no spool of Disio; choose another directory with --data"
             )
-        if version > _VERSION:
+        if version > VERSION:
             raise StoreError(
-                f"{self._path} was written by a newer Disio (spool version {version}, this one reads {_VERSION}); "
+                f"{self._path} was written by a newer Disio (spool version {version}, this one reads {VERSION}); "
                 "update Disio, or choose another directory with --data"
             )
+        [(found,)] = await (await self._db.execute("PRAGMA quick_check(1)")).fetchall()
+        if wrong := problems(found):
+            raise StoreError(_damaged(self._path, wrong[0]))
         await self._db.execute("PRAGMA journal_mode=WAL")
         await self._db.execute("PRAGMA synchronous=FULL")
         if not tables:
             script = (_HERE / "spool_schema.sql").read_text()
-            pragmas = f"PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION};"
+            pragmas = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
             await self._db.executescript(f"BEGIN; {script} {pragmas} COMMIT;")
         await _QUERIES.set_meta(self._db, key="id", value=secrets.token_hex(4))
         self.distributor = await _QUERIES.get_meta(self._db, key="id")
         self.managers = {row[0] async for row in _QUERIES.list_managers(self._db)}
         self.parcels, self.size = await _QUERIES.sizes(self._db)
+        async for manager, frames in _QUERIES.count_by_manager(self._db):
+            _log.info("results wait in the spool for their manager; no other one gets them", id=manager, frames=frames)
 
     async def met(self, manager: str) -> None:
         """Remember a manager: its results are kept from now on, linked or not."""
@@ -176,4 +186,13 @@ class Spool:
 def _explain(path: Path, error: sqlite3.Error) -> StoreError:
     if "not a database" in str(error):
         return StoreError(f"{path} is no SQLite file; move it away, or choose another data directory with --data")
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+        return StoreError(_damaged(path, str(error)))
     return StoreError(f"the spool {path} cannot be used: {error}")
+
+
+def _damaged(path: Path, what: str) -> str:
+    return (
+        f"{path} is damaged ({what}); `disio doctor {path.parent}` says more. Move it away (what it held is computed "
+        "again), or choose another directory with --data"
+    )

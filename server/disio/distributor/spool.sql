@@ -29,6 +29,10 @@ ORDER BY row LIMIT 1;
 -- The manager has committed these.
 DELETE FROM parcels WHERE row = :row;
 
+-- name: count_by_manager()
+-- How many frames wait for each manager.
+SELECT manager, count(*) FROM parcels GROUP BY manager ORDER BY manager;
+
 -- name: sizes()^
 -- How many frames wait, and how many bytes they hold.
 SELECT count(*), coalesce(sum(length(items) + length(data)), 0) FROM parcels;

@@ -6,12 +6,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from disio.checkup import Level, look
+from disio.distributor.checkup import DISTRIBUTOR, back_up
 from disio.distributor.outbox import Parcel
-from disio.distributor.spool import Spool
+from disio.distributor.spool import SPOOL, Spool
 from disio.errors import StoreError
 from disio.wire.grid import Results
 from disio.wire.volunteer import ResultItem
@@ -175,3 +178,55 @@ async def test_concurrent_use(tmp_path: Path) -> None:
         )
         assert len(await leases(spool, "m")) == 100
         assert spool.parcels == 120
+
+
+async def test_what_is_for_managers_of_another_grid_stays_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A spool from elsewhere is opened and told; its results are sent to their own manager only, and not lost."""
+    async with Spool.opened(tmp_path, MIB) as spool:
+        await spool.met("theirs")
+        await spool.put("theirs", [parcel(1), parcel(2)])
+    async with Spool.opened(tmp_path, MIB) as spool:
+        assert "results wait in the spool for their manager" in capsys.readouterr().out
+        await spool.met("ours")
+        assert await leases(spool, "ours") == []
+        assert await leases(spool, "theirs") == [1, 2]
+    findings = list(look(tmp_path, DISTRIBUTOR))
+    assert all(finding.level is not Level.WRONG for finding in findings)
+    [told] = [finding for finding in findings if finding.level is Level.NOTE]
+    assert "2 frames of results" in told.what
+    assert "manager theirs" in told.what
+    assert "no other manager gets them" in told.do
+
+
+async def test_a_damaged_spool_is_refused_and_told(tmp_path: Path) -> None:
+    """Zeros in the midst of it: the distributor does not start with it, and the doctor says what is wrong."""
+    async with Spool.opened(tmp_path, MIB) as spool:
+        for number in range(40):
+            await spool.put("m", [parcel(number, bytes(3000))])
+    file = tmp_path / SPOOL
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 4096 // 2 * 4096)
+        opened.write(b"\xff" * 4096)
+    with pytest.raises(StoreError, match=r"is damaged .*disio doctor"):
+        async with Spool.opened(tmp_path, MIB):
+            pass
+    assert any("is damaged" in finding.what for finding in look(tmp_path, DISTRIBUTOR))
+
+
+async def test_a_spool_is_copied_and_frames_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    """The copy of an open spool has all that was in it; bytes that are no results are counted."""
+    async with Spool.opened(tmp_path / "one", MIB) as spool:
+        await spool.met("m")
+        await spool.put("m", [parcel(5)])
+        (tmp_path / "two").mkdir()
+        back_up(tmp_path / "one", tmp_path / "two", lambda _done, _total: None)
+    async with Spool.opened(tmp_path / "two", MIB) as copied:
+        assert await leases(copied, "m") == [5]
+    with closing(sqlite3.connect(tmp_path / "two" / SPOOL)) as database:
+        database.execute("UPDATE parcels SET items = x'00'")
+        database.commit()
+    assert any(
+        "1 frames of results in the spool cannot be read" in one.what for one in look(tmp_path / "two", DISTRIBUTOR)
+    )

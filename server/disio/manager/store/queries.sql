@@ -26,6 +26,14 @@ PRAGMA application_id;
 -- How many of the files in schema/ this database has seen.
 PRAGMA user_version;
 
+-- name: get_expected_size()$
+-- Bytes that the file has, if nothing of it is missing.
+SELECT page_count * page_size FROM pragma_page_count, pragma_page_size;
+
+-- name: check_pages()$
+-- Whether every page is what it should be: "ok", or the first thing that is wrong.
+PRAGMA quick_check(1);
+
 -- name: count_tables()$
 -- Tables in the file, whoever made them.
 SELECT count(*) FROM sqlite_master WHERE type = 'table';

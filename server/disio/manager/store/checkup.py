@@ -1,0 +1,62 @@
+"""A manager's database looked at for what does not fit together, and copied."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import aiosql
+
+from disio import sqlite
+from disio.checkup import Finding, Kind, Level
+from disio.manager.store.opening import APPLICATION_ID, DATABASE, SCHEMAS
+
+_REPORT: Final = "keep a copy by `disio backup`, and report this: it is a bug in Disio"
+
+_queries: Any = aiosql.from_path(Path(__file__).parent / "checkup.sql", "sqlite3")
+
+
+def _look(connection: sqlite3.Connection) -> Iterator[Finding]:
+    before = len(wrong := list(_mismatches(connection)))
+    yield from wrong
+    if not before:
+        yield Finding(Level.GOOD, "tasks, payloads, leases, results and verdicts fit together")
+    states = ", ".join(f"{count:,} {state}" for state, count in _queries.get_states(connection)) or "none yet"
+    yield Finding(Level.GOOD, f"tasks of manager {_queries.get_manager(connection)}: {states}")
+
+
+def _mismatches(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for rows, count in _queries.get_unowned(connection):
+        if count:
+            yield Finding(Level.WRONG, f"{count:,} {rows} belong to tasks that are not there", _REPORT)
+    for count, what in (
+        (_queries.count_results_without_payload(connection), "results are of payloads that are not there"),
+        (_queries.count_unfounded_verdicts(connection), "settled payloads rest on no result of theirs"),
+        (_queries.count_idle_leases(connection), "leases are of payloads that need none any more"),
+        (_queries.count_leases_to_come(connection), "leases have numbers that could be given once more"),
+    ):
+        if count:
+            yield Finding(Level.WRONG, f"{count:,} {what}", _REPORT)
+    for number, _state, stored, accepted, failed, *counted in _queries.get_counts(connection):
+        for name, said, there in zip(
+            ("payloads", "accepted", "failed"), (stored, accepted, failed), counted, strict=True
+        ):
+            if said != there:
+                yield Finding(
+                    Level.WRONG, f"task {number} counts {said:,} {name}, but there are {there:,} rows of them", _REPORT
+                )
+
+
+MANAGER: Final = Kind("manager", DATABASE, APPLICATION_ID, len(SCHEMAS), _look)
+
+
+def back_up(directory: Path, target: Path, on_progress: Callable[[int, int], None]) -> None:
+    """Copy a manager's database, running or not, into another directory that a manager can be started with.
+
+    Raises:
+        StoreError: it cannot be copied.
+    """
+    sqlite.copy(directory / DATABASE, target / DATABASE, on_progress)
+    with contextlib.closing(sqlite3.connect(target / DATABASE)) as copied:
+        _queries.set_copy_apart(copied)

@@ -1,0 +1,83 @@
+"""Our SQLite files seen from outside: read without being changed, whoever has them open; copied; checked for damage."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import aiosql
+
+from disio.errors import StoreError
+
+COPY_PAGES: Final = 1000
+"""Pages copied between two words about how far it is."""
+
+queries: Any = aiosql.from_path(Path(__file__).parent / "sqlite.sql", "sqlite3")
+
+
+@contextlib.contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, and sees one moment of the database however much is written meanwhile.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    # A read-only connection does not even move the write-ahead log into the file.
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.isolation_level = None
+        connection.execute("BEGIN")
+        list(queries.get_schema(connection))
+        yield connection
+
+
+def problems(found: str) -> list[str]:
+    """What a row of an integrity check says: each problem by itself, none if all is well."""
+    return [line for line in found.splitlines() if line != "ok" and not line.startswith("***")]
+
+
+def damage(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """What is wrong with the pages of a database, in SQLite's words; empty if nothing is. Reads all of the file."""
+    try:
+        missing = queries.count_pages(connection) * queries.get_page_size(connection) - path.stat().st_size
+        log = path.with_name(path.name + "-wal")
+        if missing > 0 and not (log.exists() and log.stat().st_size):  # else the rest is in the log
+            return [f"the file is {missing:,} bytes shorter than it should be"]
+        return [line for (found,) in queries.check_integrity(connection) for line in problems(found)]
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+
+
+def copy(source: Path, target: Path, on_progress: Callable[[int, int], None]) -> None:
+    """Copy a database as it is at one moment, also while others write to it, and check the copy.
+
+    Args:
+        source: the database.
+        target: a file that is not there.
+        on_progress: called with bytes copied and bytes in all.
+
+    Raises:
+        StoreError: it cannot be read or written, or the copy is damaged, as is then the source.
+    """
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        with snapshot(source) as reading, contextlib.closing(sqlite3.connect(part)) as writing:
+            size = queries.get_page_size(reading)
+            reading.backup(
+                writing,
+                pages=COPY_PAGES,
+                progress=lambda _status, left, pages: on_progress((pages - left) * size, pages * size),
+            )
+        with snapshot(part) as copied:
+            wrong = damage(copied, part)
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise StoreError(f"{source} cannot be copied to {target}: {error}") from None
+    if wrong:
+        raise StoreError(
+            f"{source} is damaged ({wrong[0]}), and so is its copy, {part}; `disio doctor` says more about it"
+        )
+    for rest in ("-wal", "-shm"):
+        part.with_name(part.name + rest).unlink(missing_ok=True)
+    part.rename(target)

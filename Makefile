@@ -14,7 +14,7 @@ help:  ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup:  ## make everything ready: Python packages, the bundle, a browser (seconds if it is; QUICK=1 compresses less)
+setup:  ## make everything ready: Python packages, the bundle, browsers (seconds if it is; QUICK=1 compresses less)
 	@bin/setup all
 
 .PHONY: tools
@@ -22,7 +22,8 @@ tools:
 	@bin/setup tools >/dev/null
 
 .PHONY: demo
-demo: setup  ## watch two browsers compute digits of pi (OPEN=1: your own browser instead)
+demo:  ## watch two browsers compute digits of pi (OPEN=1: your own browser instead)
+	@bin/setup demo
 	@.venv/bin/disio demo $(if $(OPEN),--open)
 
 .PHONY: check
@@ -56,6 +57,11 @@ test: setup  ## all tests: units, then real processes and real browsers
 	$(PY) -m pytest --durations=10 $(SHARED_OUT) || status=1; \
 	if [ $$status = 0 ]; then echo "test: all passed"; else echo "test: FAILED, see above"; fi; \
 	exit $$status
+
+.PHONY: e2e-all
+e2e-all:  ## the tests of every browser engine: Chromium, Firefox, WebKit (ENGINES="firefox webkit": these)
+	@bin/setup engines
+	@DISIO_TEST_ENGINES="$(or $(ENGINES),chromium firefox webkit)" $(PY) -m pytest tests/e2e/test_engines.py tests/e2e/test_sealed_cell.py
 
 .PHONY: chaos
 chaos: setup  ## attack a grid with 200 faults while it computes, then prove that nothing is lost (SEED=N: replay; QUICK=1)

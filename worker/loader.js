@@ -17,15 +17,15 @@
   if (site.disio?.begin) return site.disio.begin(dataset); // an application has put its tag in again
 
   const style = `
-    :host { all: initial; position: fixed; z-index: 99999999; color: light-dark(#4f5d6b, #a9b6c2); --go: light-dark(#0b6b53, #5cd6b0); --paper: light-dark(#fff, #1a222b) }
+    :host { all: initial; position: fixed; z-index: 99999999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
     iframe { display: block; border: 0; margin: -8px; width: 1px; height: 1px; max-width: calc(100vw - 16px); max-height: calc(100vh - 16px) }
-    section { box-sizing: border-box; width: 340px; max-width: calc(100vw - 32px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui, sans-serif;
-      background: var(--paper); border: 1px solid light-dark(#dfe5ea, #33404d); box-shadow: 0 8px 28px #0003 }
-    h2 { color: light-dark(#1c2733, #e8edf2); font-size: 15px; margin: 0 }
+    section { box-sizing: border-box; width: 340px; max-width: calc(100vw - 32px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
+      background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
+    h2 { color: light-dark(#123, #eef); font-size: 15px; margin: 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
-    button { font: inherit; font-weight: 600; padding: 6px 16px; margin-inline-end: 8px; border-radius: 10px; border: 1px solid; background: none; color: inherit; cursor: pointer }
+    button { font: inherit; font-weight: 600; padding: 6px 16px; margin-inline-end: 8px; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
     p + button { color: var(--paper); background: var(--go); border-color: var(--go) }
-    button:focus-visible { outline: 3px solid var(--go); outline-offset: 2px }
+    button:focus-visible { outline: 3px solid var(--go); outline-offset: 3px }
   `;
   const idle = { state: "idle", reason: "", acknowledged: 0 };
   /** @type {Record<string, any>} */
@@ -39,6 +39,7 @@
   /** @type {any} */
   let pressure;
   let patience = 0;
+  let tries = 0;
 
   // An element of its own kind knows when it leaves the page: then the frame inside it, and all computing, is gone too.
   customElements.define(
@@ -96,7 +97,7 @@
   }
   /** @param {MessageEvent} event */
   function connect({ source, origin }) {
-    if (!frame || source !== frame.contentWindow || origin !== home) return;
+    if (!frame || source !== frame.contentWindow || !frame.src.startsWith(origin + "/")) return;
     removeEventListener("message", connect);
     const channel = new MessageChannel();
     port = channel.port1;
@@ -111,7 +112,7 @@
         section.remove();
       }
     };
-    frame.contentWindow?.postMessage({ type: "start", options }, home, [channel.port2]);
+    frame.contentWindow?.postMessage({ type: "start", options }, origin, [channel.port2]);
     if (!site.PressureObserver) return; // it tells the page that has the focus, not frames in it
     pressure = new site.PressureObserver((/** @type {any} */ [{ state }]) => port?.postMessage({ type: "pressure", state }));
     pressure.observe("cpu").catch(() => {});
@@ -125,7 +126,7 @@
     }
     /** @param {DOMStringMap} dataset of the tag @param {any} [before] what the site has put into `window.disio` */
     begin(dataset, before) {
-      this.push({ consent: "ask", badge: "bottom-right", theme: "light dark", workers: 1, remember: 90, language, ...dataset }, ...[before].flat());
+      this.push({ consent: "ask", badge: "bottom-right", theme: "light dark", distributors: home, workers: 1, remember: 90, language, ...dataset }, ...[before].flat());
       dispatchEvent(new Event("disio:ready"));
       if (options.consent === "granted") this.start();
       else if (options.consent === "ask" && answer() !== "no") this.ask();
@@ -154,15 +155,17 @@
       frame.sandbox.add("allow-scripts", "allow-same-origin", "allow-popups");
       frame.allow = "";
       frame.title = "Disio";
-      frame.src = `${home}/bridge.html${crossOriginIsolated ? "?isolated" : ""}`;
+      const homes = options.distributors.split(" ");
+      frame.src = `${homes[tries++ % homes.length]}/bridge.html${crossOriginIsolated ? "?isolated" : ""}`;
       addEventListener("message", connect);
       root.append(frame);
       patience = setTimeout(() => {
         end();
+        if (tries % homes.length) return this.start();
         section.inert = false;
         title.textContent = said.failed;
         show({ state: "failed" });
-      }, 30000);
+      }, homes[1] ? 7000 : 30000);
       show({ state: "loading" });
     }
     pause() {

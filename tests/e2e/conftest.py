@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from disio.errors import BrowserError, BundleError
-from disio.testing import Browser, Grid, find_browser, open_site, open_volunteers
+from disio.testing import VOLUNTEERING, Browser, Grid, find_browser, open_site, open_volunteers
 
 UNITS = Path(__file__).parent / "units"
 
@@ -95,7 +95,7 @@ async def open_volunteering(url: str, *, count: int = 1, browser: str = "chromiu
     except BrowserError as error:
         pytest.skip(str(error))
     async with (
-        open_site(url, attributes={"data-consent": "granted", "data-dedicated": ""}) as site,
+        open_site(url, attributes=VOLUNTEERING) as site,
         open_volunteers(site, count=count, browser=browser) as opened,
     ):
         yield opened

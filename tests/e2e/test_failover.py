@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from disio.testing import Grid
+from disio.testing import VOLUNTEERING, Grid, open_browser, open_site
 from disio.wire.api import Task
 
 from .conftest import Volunteers
@@ -38,6 +38,17 @@ async def test_two_of_three_distributors_die(tmp_path: Path, volunteers: Volunte
                 await volunteer_at(grid, left, 20)
                 await until_accepted(grid, task, before.accepted + 50)
             await assert_all_right(grid, task)
+
+
+async def test_a_page_that_starts_with_a_dead_distributor(tmp_path: Path, units: Path) -> None:
+    """Of the distributors that the tag names, the next one is tried when the first does not answer."""
+    async with Grid(tmp_path, distributors=2) as grid:
+        dead, alive = (str(process.ready["url"]) for process in grid.distributors)
+        await grid.distributors[0].kill()
+        task = await grid.client.submit(units / "squares.py", {"count": 10})
+        tag = {**VOLUNTEERING, "data-distributors": f"{dead} {alive}"}
+        async with open_site(alive, attributes=tag) as site, open_browser(site):
+            assert (await grid.client.wait(task.id, timeout=60)).state == "finished"
 
 
 async def test_a_distributor_that_freezes_is_left(tmp_path: Path, volunteers: Volunteers, units: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from disio.assets import asset
-from disio.testing import Grid, open_browser, open_site
+from disio.testing import VOLUNTEERING, Grid, open_browser, open_site
 from disio.testing.ports import free_port
 from disio.wire.api import Task
 
@@ -148,7 +148,7 @@ async def test_a_browser_computes_behind_nginx_while_a_distributor_dies(proxied:
     """Chromium's WebSocket goes through nginx; when the distributor behind it dies it goes on with the other one."""
     grid, url = proxied
     task: Task = await grid.client.submit(units / "squares.py", {"count": COUNT, "loops": LOOPS})
-    async with open_site(url, attributes={"data-consent": "granted"}) as site, open_browser(site, flags=BROWSER_FLAGS):
+    async with open_site(url, attributes=VOLUNTEERING) as site, open_browser(site, flags=BROWSER_FLAGS):
         await until_accepted(grid, task, 60)
         [volunteer] = (await grid.client.grid()).volunteers
         [serving] = [each for each in grid.distributors if each.ready["id"] == volunteer.distributor]
@@ -176,7 +176,7 @@ async def test_a_distributor_serves_https_itself(secured: Grid, certificate: Cer
         assert f'h3=":{secured.distributors[0].port}"' in loader.headers["alt-svc"]
     task: Task = await secured.client.submit(units / "squares.py", {"count": 50})
     async with (
-        open_site(secured.url, attributes={"data-consent": "granted"}) as site,
+        open_site(secured.url, attributes=VOLUNTEERING) as site,
         open_browser(site, flags=BROWSER_FLAGS),
     ):
         assert (await secured.client.wait(task.id, timeout=60)).state == "finished"

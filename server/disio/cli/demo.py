@@ -13,7 +13,7 @@ from disio.assets import asset
 from disio.client import AsyncClient
 from disio.errors import DisioError
 from disio.figures import duration
-from disio.testing import Grid, find_browser, open_site, open_volunteers
+from disio.testing import VOLUNTEERING, Grid, find_browser, open_site, open_volunteers
 from disio.unit import codec
 from disio.unit.runner import open_unit
 from disio.wire.api import Task
@@ -75,7 +75,7 @@ async def _demo(console: Console, *, digits: int, volunteers: int) -> bool:
     unit = asset("workunits") / "pi_digits.py"
     params = {"start": 0, "digits": digits, "chunk": CHUNK}
     console.print("[bold]Disio[/] computes hexadecimal digits of pi in browsers (Bailey, Borwein, Plouffe).\n")
-    consent = {"data-consent": "granted", "data-dedicated": ""} if volunteers else {}
+    consent = VOLUNTEERING if volunteers else {}
     async with Grid() as grid, open_site(grid.url, attributes=consent) as site:
         assert grid.dashboard is not None  # noqa: S101 - this grid has one
         console.print(f"  dashboard    {grid.dashboard.ready['url']}")

@@ -3,10 +3,11 @@
 from disio.testing.browsers import Browser, find_browser, open_browser, open_volunteers
 from disio.testing.grid import Grid, Ways
 from disio.testing.processes import Process
-from disio.testing.site import open_site
+from disio.testing.site import VOLUNTEERING, open_site
 from disio.testing.under_test import UnitFailedError, UnitUnderTest
 
 __all__ = [
+    "VOLUNTEERING",
     "Browser",
     "Grid",
     "Process",

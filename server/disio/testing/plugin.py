@@ -19,7 +19,7 @@ from disio.client import Client
 from disio.testing.background import Background
 from disio.testing.browsers import Browser, find_browser, open_browser
 from disio.testing.grid import Grid
-from disio.testing.site import open_site
+from disio.testing.site import VOLUNTEERING, open_site
 from disio.testing.trial import NATIVE
 from disio.testing.under_test import InBrowser, Native, UnitUnderTest
 
@@ -91,7 +91,7 @@ class RunningGrid:
         """
         if self._browser is None:
             find_browser(self._kind)
-            site = self._background.enter(open_site(self.url, attributes={"data-consent": "granted"}))
+            site = self._background.enter(open_site(self.url, attributes=VOLUNTEERING))
             self._browser = self._background.enter(open_browser(site, browser=self._kind))
         return self._browser
 

@@ -12,7 +12,7 @@ from disio.client.local import LocalFailure, LocalRun, run_local
 from disio.errors import UsageError
 from disio.testing.browsers import find_browser, open_browser
 from disio.testing.grid import Grid
-from disio.testing.site import Status, open_site
+from disio.testing.site import VOLUNTEERING, Status, open_site
 from disio.unit import codec
 from disio.unit.contract import Unit
 
@@ -165,7 +165,7 @@ async def _in_browser(
     task = await grid.client.submit(source=unit.source, filename=unit.filename, params=params, payloads=given)
     outcomes: dict[int, Outcome] = {}
     async with (
-        open_site(grid.url, attributes={"data-consent": "granted"}, on_status=statuses.append) as site,
+        open_site(grid.url, attributes=VOLUNTEERING, on_status=statuses.append) as site,
         open_browser(site, browser=browser),
         asyncio.timeout(SECONDS + unit.metadata.timeout * len(given)),
     ):

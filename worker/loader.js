@@ -17,13 +17,13 @@
   if (site.disio?.begin) return site.disio.begin(dataset); // an application has put its tag in again
 
   const style = `
-    :host { all: initial; position: fixed; z-index: 99999999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
+    :host { all: initial; position: fixed; z-index: 999999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
     iframe { display: block; border: 0; margin: -8px; width: 1px; height: 1px; max-width: calc(100vw - 16px); max-height: calc(100vh - 16px) }
     section { box-sizing: border-box; width: 340px; max-width: calc(100vw - 32px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
     h2 { color: light-dark(#123, #eef); font-size: 15px; margin: 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
-    button { font: inherit; font-weight: 600; padding: 6px 16px; margin-inline-end: 8px; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
+    button { font: inherit; font-weight: 600; padding: 6px 16px; margin-inline: 0 8px; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
     p + button { color: var(--paper); background: var(--go); border-color: var(--go) }
     button:focus-visible { outline: 3px solid var(--go); outline-offset: 3px }
   `;

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from disio.task.ballot import Standing
+from disio.task.ballot import Outcome, Standing
 from disio.task.credibility import Rules
-from disio.task.judge import Outcome
 from disio.task.jury import Jury
 
 RIGHT, WRONG = b"right", b"wrong"
@@ -135,7 +134,7 @@ def simulate(rules: Rules, bad: float, kind: Kind, rate: float, *, payloads: int
 
 def _noting(found: Found, saboteurs: set[str]) -> Callable[[Outcome], None]:
     def note(outcome: Outcome) -> None:
-        found.ever_wrong += sum(digest == WRONG for _, digest in outcome.verdicts)
+        found.ever_wrong += sum(verdict.digest == WRONG for verdict in outcome.verdicts)
         for row in outcome.voters:
             if row.standing is Standing.BLACKLISTED:
                 if row.volunteer in saboteurs:

@@ -19,6 +19,8 @@ from disio.manager.outcomes import outcomes
 from disio.manager.removing import Remover
 from disio.manager.store.opening import DATABASE
 from disio.manager.tasks import Task
+from disio.task.credibility import Rules
+from disio.unit.checking import Checking, read_checking
 from disio.unit.codec import check, decode
 from disio.unit.contract import Unit, default_split, load_unit
 from disio.wire import grid
@@ -124,6 +126,9 @@ class Calls:
             open=request.open,
             owner=request.owner,
             kit=request.kit,
+            rules=Rules.of(Checking(error_rate=1), unit.metadata.checking, read_checking(request.checking, "")),
+            has_agree=unit.has_agree,
+            first_stint=ledger.store.next_lease,
         )
         ledger.store.group.files.append((unit.sha256, unit.source.encode()))
         ledger.store.group.tasks.append(task.new_row())

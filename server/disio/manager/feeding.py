@@ -1,18 +1,14 @@
-"""Brings payloads into the hot windows: new ones from ``split``, and those that wait again from the database."""
+"""Brings what is needed into memory: payloads from ``split``, or from the database; votes that are judged again."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Final
 
 from disio.errors import UnitError
-from disio.manager.ledger import Ledger
+from disio.manager.ledger import Doubts, Ledger, Promise
+from disio.manager.restoring import recall
 from disio.manager.sandbox import Code, Limits, Made, Total, reduce, split
 from disio.manager.tasks import Task
 from disio.task.model import TaskState
-from disio.task.schedule import TaskQueue
-
-COLD_ITEMS: Final = 2000
 
 
 async def code_of(ledger: Ledger, task: Task) -> Code:
@@ -83,24 +79,42 @@ async def room(ledger: Ledger, task: Task) -> None:
         await task.room.wait()
 
 
-async def warm(ledger: Ledger) -> None:
-    """Read the bytes of payloads that wait again, forever."""
+async def keep_promises(ledger: Ledger) -> None:
+    """Read the payloads of leases whose bytes were not in memory, and grant them; forever."""
     while True:
-        await ledger.cold.wait()
-        ledger.cold.clear()
-        for queue in list(ledger.schedule.queues.values()):
-            await warm_queue(ledger, queue)
+        promise = await ledger.promises.get()
+        await fill(ledger, promise)
+        ledger.keep_promise(promise)
 
 
-async def warm_queue(ledger: Ledger, queue: TaskQueue) -> None:
-    """Read the bytes of one task's payloads that wait again, as long as there is room for them."""
-    while room := queue.room(len(ledger.links.volunteers), cold=True):
-        named = queue.next_cold(min(room, COLD_ITEMS))
-        if not named:
-            return
-        payloads = await ledger.store.payloads(queue.number, named)
-        queue.warm(named, payloads, asyncio.get_running_loop().time())
-        ledger.work_came()
+async def fill(ledger: Ledger, promise: Promise) -> None:
+    """Read the missing payloads of a promise."""
+    task, _, _, indexes, data = promise
+    places = {index: place for place, index in enumerate(indexes) if data[place] is None}
+    while places:
+        read = await ledger.store.payloads(task.number, list(places))
+        task.queue.keep(read)
+        for index, payload in read:
+            data[places.pop(index)] = payload
+
+
+async def judge_anew(ledger: Ledger) -> None:
+    """Judge stored votes again of which some were withdrawn, or for which less speaks; forever."""
+    while True:
+        doubts = await ledger.doubts.get()
+        await judge_doubts(ledger, doubts)
+
+
+async def judge_doubts(ledger: Ledger, doubts: Doubts) -> None:
+    """Judge again what these volunteers, and these stints, had a part in."""
+    task = doubts.task
+    await ledger.committed()  # the newest votes may be in the group that is being written
+    for volunteer, stint in [*((name, None) for name in doubts.volunteers), *doubts.stints]:
+        if task.state.under_way:
+            await recall(ledger, task, await ledger.store.votes_of(task.number, volunteer, stint))
+    task.doubts -= 1
+    ledger.settle(task)
+    ledger.due.set()
 
 
 async def make_answer(ledger: Ledger, task: Task, limits: Limits) -> None:

@@ -1,8 +1,9 @@
-"""Takes results in: is the lease known, whose is it, are the bytes sound, is the payload settled by it?
+"""Takes results in: is the lease known, whose is it, are the bytes sound? What follows the task's arbiter says.
 
 Results are acknowledged when they are durable. What comes twice is acknowledged twice and counted once.
 """
 
+import hashlib
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -13,8 +14,7 @@ from disio.errors import CodecError
 from disio.manager.leases import Lease
 from disio.manager.ledger import MAX_RESULT_BYTES, Ledger
 from disio.manager.tasks import Task
-from disio.task.model import PayloadState
-from disio.task.trust import Vote, judge
+from disio.task.ballot import FAILURE
 from disio.unit.codec import TooLargeError, check
 from disio.wire.grid import Results
 from disio.wire.volunteer import ANSWERED, FAILED, ResultItem
@@ -54,6 +54,11 @@ def sound(outcome: int, data: bytes) -> tuple[int, bytes]:
     except msgspec.DecodeError as error:
         return _failure("malformed", f"the report of the failure cannot be read: {error}")
     return outcome, data
+
+
+def digest_of(data: bytes) -> bytes:
+    """What stands for an answer where answers are compared: equal for equal values."""
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _failure(kind: str, message: str) -> tuple[int, bytes]:
@@ -105,9 +110,7 @@ class Intake:
             task.meter.count(task.accepted - accepted, now)
             known = ledger.links.volunteers.get(volunteer)
             if known is not None:
-                known.answered += done - failed
-                known.failed += failed
-                ledger.links.wake(volunteer)
+                ledger.links.answered(known, done - failed, failed)
             ledger.tasks.changed(task)
             ledger.settle(task)
         return unknown
@@ -143,41 +146,17 @@ class Intake:
         volunteer, index = found.batch.volunteer, found.payload
         outcome, data = stored
         ms = min(item.ms, task.timeout * 1000)  # its own word: no payload may take longer
-        book, group, queue = ledger.book, ledger.store.group, task.queue
+        group, queue = ledger.store.group, task.queue
         group.results.append((lease, number, index, volunteer, outcome, data, ms, item.log or None, clock))
         group.closed.append((lease,))
         task.executions += 1
         task.computing_ms += ms
-        again = book.reissued(number, index)
-        late = not book.answered(lease)
-        if late:
-            book.late(lease)
-        else:
+        if ledger.book.close(lease):
             queue.leased -= 1
-        votes = (*ledger.votes.pop((number, index), ()), Vote(lease, volunteer, outcome == ANSWERED))
-        verdict = judge(votes)
-        if verdict is None:
-            ledger.votes[number, index] = votes
-            self._again(task, index, volunteer, late=late)
-            return
-        group.verdicts.append((number, index, int(verdict.state), verdict.lease))
-        if verdict.state is PayloadState.ACCEPTED:
-            task.accepted += 1
         else:
-            task.failed += 1
-        if late and again is None:
-            queue.withdraw(index)
-        elif late and again is not None:
-            ledger.revoke(task, *again)
-        ledger.close(book.settle(number, index))
-        queue.settle(index)
-
-    def _again(self, task: Task, index: int, volunteer: str, *, late: bool) -> None:
-        if late:  # it went out again when its lease ended
-            task.queue.failed_in.setdefault(index, set()).add(volunteer)
-            return
-        task.queue.failed(index, volunteer)
-        self._ledger.cold.set()
+            queue.arbiter.lease(volunteer, index)  # late: it takes the payload up once more
+        digest = FAILURE if outcome == FAILED else digest_of(data)
+        ledger.apply(task, queue.arbiter.answer(volunteer, index, digest, lease))
 
     def _reject(self, peer: bytes, message: Results, why: str) -> None:
         rejected = self._ledger.ack(peer, message.task, message.volunteer).rejected

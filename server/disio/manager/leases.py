@@ -1,7 +1,7 @@
 """The lease book: who holds which payload until when. Pure: time (monotonic seconds) is passed in.
 
-A payload has at most one *open* lease. A lease that *ended* without an answer (expired, given back, its
-volunteer left) is remembered until its payload is settled, so that a late answer can still be used.
+A payload may have several *open* leases, each of another volunteer. A lease that *ended* without an answer (expired,
+given back, its volunteer left) is remembered until its payload is settled, so that a late answer can still be used.
 """
 
 import heapq
@@ -52,6 +52,7 @@ class Freed(NamedTuple):
     lease: int
     task: int
     payload: int
+    volunteer: str
 
 
 class LeaseBook:
@@ -61,8 +62,8 @@ class LeaseBook:
         self._open: dict[int, Lease] = {}
         self._ended: dict[int, Lease] = {}
         self._held: dict[str, set[int]] = {}
-        self._ended_of: dict[tuple[int, int], list[int]] = {}
-        self._reissued: dict[tuple[int, int], int] = {}  # payloads in _ended_of that are leased once more
+        self._of: dict[tuple[int, int], list[int]] = {}
+        """By task and payload: its leases, open and ended."""
         self._deadlines: list[tuple[float, int, Batch, Sequence[int]]] = []
         self._order = count()
 
@@ -106,54 +107,43 @@ class LeaseBook:
         self._open.update(zip(leases, (Lease(batch, index) for index in indexes), strict=True))
         self._held.setdefault(volunteer, set()).update(leases)
         heapq.heappush(self._deadlines, (deadline, next(self._order), batch, leases))
-        if self._ended_of:
-            for lease, index in zip(leases, indexes, strict=True):
-                if (task, index) in self._ended_of:
-                    self._reissued[task, index] = lease
+        of = self._of
+        for lease, index in zip(leases, indexes, strict=True):
+            others = of.get((task, index))
+            if others is None:
+                of[task, index] = [lease]
+            else:
+                others.append(lease)
 
     def restore_ended(self, lease: int, task: int, index: int, volunteer: str) -> None:
         """A lease that had ended before this process started."""
-        self._end(lease, Lease(Batch(task, volunteer, 0.0), index))
+        self._ended[lease] = Lease(Batch(task, volunteer, 0.0), index)
+        self._of.setdefault((task, index), []).append(lease)
 
-    def answered(self, lease: int) -> bool:
-        """Take a lease out because its result has come. Whether it was open, not ended."""
-        found = self._open.pop(lease, None)
+    def close(self, lease: int) -> bool:
+        """Take a lease out, as its result has come or is not wanted any more. Whether it was open, not ended."""
+        found = self._close(lease)
         if found is None:
+            found = self._ended.pop(lease)
+            self._forget(lease, found)
             return False
-        held = self._held[found.batch.volunteer]
-        held.discard(lease)
-        if not held:
-            del self._held[found.batch.volunteer]
-        if self._reissued and self._reissued.get((found.batch.task, found.payload)) == lease:
-            del self._reissued[found.batch.task, found.payload]
+        self._forget(lease, found)
         return True
 
-    def late(self, lease: int) -> bool:
-        """Take an ended lease out because its result has come after all. Whether its payload is leased again."""
-        found = self._ended.pop(lease)
-        key = found.batch.task, found.payload
-        others = self._ended_of[key]
-        others.remove(lease)
-        if not others:
-            del self._ended_of[key]
-            # The open lease, if any, is now the payload's only one.
-            return self._reissued.pop(key, None) is not None
-        return key in self._reissued
-
     def settle(self, task: int, index: int) -> list[int]:
-        """Forget what leases a settled payload still has. Returns their ids, for the database."""
-        if not self._ended_of:
+        """Forget the ended leases of a settled payload. Returns their ids, for the database."""
+        others = self._of.get((task, index))
+        if not others:
             return []
-        forgotten = self._ended_of.pop((task, index), [])
-        for lease in forgotten:
-            del self._ended[lease]
-        self._reissued.pop((task, index), None)
-        return forgotten
+        ended = [lease for lease in others if lease in self._ended]
+        for lease in ended:
+            self._forget(lease, self._ended.pop(lease))
+        return ended
 
-    def reissued(self, task: int, index: int) -> tuple[int, str] | None:
-        """The open lease (id and volunteer) of a payload that also has ended ones."""
-        lease = self._reissued.get((task, index))
-        return None if lease is None else (lease, self._open[lease].batch.volunteer)
+    def leases_of(self, task: int, index: int) -> list[tuple[int, str]]:
+        """The open leases of a payload, and whose they are."""
+        open_ = self._open
+        return [(lease, open_[lease].batch.volunteer) for lease in self._of.get((task, index), ()) if lease in open_]
 
     def end(self, leases: Iterable[int], volunteer: str | None = None) -> list[Freed]:
         """End open leases (of this volunteer, if one is named); others are passed over."""
@@ -161,9 +151,9 @@ class LeaseBook:
         for lease in leases:
             found = self._open.get(lease)
             if found is not None and volunteer in (None, found.batch.volunteer):
-                self.answered(lease)
-                self._end(lease, found)
-                freed.append(Freed(lease, found.batch.task, found.payload))
+                self._close(lease)
+                self._ended[lease] = found
+                freed.append(Freed(lease, found.batch.task, found.payload, found.batch.volunteer))
         return freed
 
     def leave(self, volunteer: str) -> list[Freed]:
@@ -192,22 +182,25 @@ class LeaseBook:
                 Batch(task, volunteer, deadline), [x for x in leases if self._open[x].batch.deadline > deadline]
             )
 
-    def resume(self, lease: int, volunteer: str, deadline: float) -> Freed | None:
-        """Open an ended lease again whose volunteer is back, unless its payload was given to somebody else."""
+    def ended(self, lease: int, volunteer: str) -> Lease | None:
+        """An ended lease of this volunteer, if it is one and the volunteer does not hold its payload anew."""
         found = self._ended.get(lease)
-        if found is None or found.batch.volunteer != volunteer or (found.batch.task, found.payload) in self._reissued:
+        if found is None or found.batch.volunteer != volunteer:
             return None
-        self.late(lease)
-        task, index = found.batch.task, found.payload
-        self.issue(task, volunteer, lease, [index], deadline)
-        return Freed(lease, task, index)
+        holders = self.leases_of(found.batch.task, found.payload)
+        return None if any(holder == volunteer for _, holder in holders) else found
+
+    def resume(self, lease: int, deadline: float) -> None:
+        """Open an ended lease again: its volunteer is back."""
+        found = self._ended.pop(lease)
+        self._forget(lease, found)
+        self.issue(found.batch.task, found.batch.volunteer, lease, [found.payload], deadline)
 
     def forget_task(self, task: int) -> None:
         """Drop every lease of a task."""
-        for lease in [lease for lease, found in self._open.items() if found.batch.task == task]:
-            self.answered(lease)
-        for lease in [lease for lease, found in self._ended.items() if found.batch.task == task]:
-            self.late(lease)
+        for leases in (self._open, self._ended):
+            for lease in [lease for lease, found in leases.items() if found.batch.task == task]:
+                self.close(lease)
 
     def _redate(self, batch: Batch, leases: list[int]) -> None:
         for lease in leases:
@@ -215,6 +208,19 @@ class LeaseBook:
         if leases:
             heapq.heappush(self._deadlines, (batch.deadline, next(self._order), batch, leases))
 
-    def _end(self, lease: int, found: Lease) -> None:
-        self._ended[lease] = found
-        self._ended_of.setdefault((found.batch.task, found.payload), []).append(lease)
+    def _close(self, lease: int) -> Lease | None:
+        found = self._open.pop(lease, None)
+        if found is not None:
+            held = self._held[found.batch.volunteer]
+            held.discard(lease)
+            if not held:
+                del self._held[found.batch.volunteer]
+        return found
+
+    def _forget(self, lease: int, found: Lease) -> None:
+        key = found.batch.task, found.payload
+        others = self._of[key]
+        if len(others) == 1:
+            del self._of[key]
+        else:
+            others.remove(lease)

@@ -6,8 +6,8 @@ is sent when that group is durable. Nothing here waits.
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -15,17 +15,40 @@ from disio.manager.leases import Freed, LeaseBook
 from disio.manager.links import Distributor, Links, Volunteer
 from disio.manager.store import Store
 from disio.manager.tasks import Task, Tasks
-from disio.task.model import TaskState
-from disio.task.schedule import Schedule, TaskQueue
-from disio.task.trust import Vote
+from disio.task.ballot import FAILURE, Outcome, Standing, Verdict, VoterRow
+from disio.task.model import PayloadState, TaskState
+from disio.task.schedule import Schedule
 from disio.unit.codec import MAX_BYTES
-from disio.wire.grid import Ack, FromManager, Joined, Ready, Revoke, TaskInfo
+from disio.wire.grid import Ack, FromManager, Grant, Joined, Ready, Revoke, TaskInfo
+from disio.wire.volunteer import LeaseItem
 
 MAX_RESULT_BYTES: Final = MAX_BYTES
 RESUME_SECONDS: Final = 60.0
 """What a lease that is taken up again gets at least, beside its task's time limit."""
 
+STIR_SECONDS: Final = 0.2
+"""Where many are idle, they are told at most this often that there may be something for them now."""
+_MANY: Final = 100
+
 _log = structlog.get_logger("disio.manager")
+
+
+class Promise(NamedTuple):
+    """Leases that a volunteer has, and of whose payloads some bytes may still have to be read."""
+
+    task: Task
+    volunteer: Volunteer
+    leases: Sequence[int]
+    indexes: Sequence[int]
+    data: list[bytes | None]
+
+
+class Doubts(NamedTuple):
+    """Volunteers of a task, and stints of some, whose stored votes are to be judged anew."""
+
+    task: Task
+    volunteers: list[str]
+    stints: list[tuple[str, int]]
 
 
 class Ledger:
@@ -37,14 +60,13 @@ class Ledger:
         self.schedule = Schedule()
         self.book = LeaseBook()
         self.links = Links(grace)
-        self.votes: dict[tuple[int, int], tuple[Vote, ...]] = {}
-        """Votes for payloads that are not settled, by task and index."""
         self.outbox: list[tuple[bytes, FromManager]] = []
         self.acks: dict[tuple[bytes, str, str], Ack] = {}
         self.due = asyncio.Event()
         """There is something to write, to tell or to match."""
-        self.cold = asyncio.Event()
-        """Some payloads wait whose bytes are to be read."""
+        self.promises = asyncio.Queue[Promise]()
+        """Leases whose payloads are to be read."""
+        self.doubts = asyncio.Queue[Doubts]()
         self.unsplit = asyncio.Queue[Task]()
         """Tasks whose payloads are to be made."""
         self.settled = asyncio.Queue[Task]()
@@ -54,6 +76,7 @@ class Ledger:
         self.jobs: dict[int, asyncio.Task[None]] = {}
         """Where a task's ``split`` or ``reduce`` runs, by the task's number."""
         self._grace = grace
+        self._stirred = -STIR_SECONDS
 
     async def committed(self) -> None:
         """Wait until everything that was changed so far is durable."""
@@ -110,42 +133,156 @@ class Ledger:
                 self.tell(distributor.peer, Ready())
         self.due.set()
 
+    def stir(self, now: float) -> None:
+        """Look at open demand again where a task has something to give that it had not before."""
+        often = len(self.links.volunteers) <= _MANY
+        if (often or now - self._stirred >= STIR_SECONDS) and self.schedule.stirred(now):
+            self._stirred = now
+            self.work_came()
+
+    def promise(self, promise: Promise) -> None:
+        """A volunteer is to get its leases as one grant: at once, or when all payloads are read.
+
+        As a whole, so that it cannot tell by the time what was in memory, and so a check from work.
+        """
+        task, volunteer, leases, indexes, data = promise
+        if None in data:
+            volunteer.fetching = True
+            self.promises.put_nowait(promise)
+            return
+        whole = [part for part in data if part is not None]
+        items = [LeaseItem(*item) for item in zip(leases, indexes, map(len, whole), strict=True)]
+        self.tell(volunteer.distributor.peer, Grant(task.id, volunteer.id, items, b"".join(whole)))
+
+    def keep_promise(self, promise: Promise) -> None:
+        """All payloads are read: grant what is still leased to the volunteer, if it is still there."""
+        task, volunteer, *columns = promise
+        volunteer.fetching = False
+        if self.links.volunteers.get(volunteer.id) is not volunteer:
+            return  # its leases ended, or end soon as it does not say that it holds them
+        rows = [row for row in zip(*columns, strict=True) if self.book.is_open(row[0])]
+        if rows:
+            leases, indexes, data = ([row[column] for row in rows] for column in range(3))
+            self.promise(Promise(task, volunteer, leases, indexes, data))
+        self.links.wake(volunteer.id)
+        self.due.set()
+
+    # ---- what is believed --------------------------------------------------------------------
+
+    def apply(self, task: Task, outcome: Outcome) -> None:
+        """Something is believed now that was not, or not any more: store it, and what follows for leases."""
+        group, number = self.store.group, task.number
+        if outcome.vote is not None:
+            payload, volunteer, digest, stint, position, lease, network, check = outcome.vote
+            group.votes.append((number, payload, volunteer, digest, stint, position, lease, network, check))
+        for verdict in outcome.verdicts:
+            self._decide(task, verdict)
+            self.tasks.changed(task)
+        blacklisted = []
+        for row in outcome.voters:
+            self.note_voter(task, row)
+            if row.standing is Standing.BLACKLISTED:
+                blacklisted.append(row.volunteer)
+        if blacklisted or outcome.shaken:
+            task.blacklisted += len(blacklisted)
+            group.doubted_voters += [(number, volunteer) for volunteer in blacklisted]
+            group.doubted_stints += [(number, *stint) for stint in outcome.shaken]
+            task.doubts += 1
+            self.doubts.put_nowait(Doubts(task, blacklisted, outcome.shaken))
+
+    def note_voter(self, task: Task, row: VoterRow) -> None:
+        """Something is to be stored of a volunteer."""
+        self.store.group.voters[task.number, row.volunteer] = (task.number, *row)
+
+    @property
+    def under_way(self) -> list[Task]:
+        """Tasks with open payloads."""
+        return [task for task in self.tasks if task.state.under_way]
+
+    def rest(self, volunteer: str) -> None:
+        """No task has anything for this volunteer now."""
+        for task in self.under_way:
+            self.apply(task, task.queue.arbiter.rest(volunteer))
+            self.settle(task)
+
+    def forget_final(self) -> None:
+        """Have what is decided and of no further interest leave the memory."""
+        for queue in self.schedule.queues.values():
+            if queue.arbiter.ripe:
+                self.store.group.forgotten += [(queue.number, index) for index in queue.arbiter.forget_final()]
+
+    def _decide(self, task: Task, verdict: Verdict) -> None:
+        payload, digest, former = verdict
+        number = task.number
+        arbiter = task.queue.arbiter
+        if digest is None:
+            self.store.group.verdicts[number, payload] = None
+            task.failed -= former == FAILURE
+            task.accepted -= former != FAILURE
+            return
+        state = PayloadState.SET_ASIDE if digest == FAILURE else PayloadState.ACCEPTED
+        final = not arbiter.knows(payload)
+        self.store.group.verdicts[number, payload] = (number, payload, state, arbiter.stands_for(payload), final)
+        if former is not None:
+            return
+        task.failed += digest == FAILURE
+        task.accepted += digest != FAILURE
+        self.close(self.book.settle(number, payload))
+        if final or digest == FAILURE:
+            for lease, volunteer in self.book.leases_of(number, payload):
+                self.revoke(task, lease, volunteer, payload)
+
     # ---- leases and volunteers ---------------------------------------------------------------
 
-    def end(self, freed: Iterable[Freed]) -> None:
-        """Leases have ended without an answer: their payloads go out again."""
-        touched = set()
+    def end(self, freed: Iterable[Freed], *, recalled: bool = False) -> None:
+        """Leases have ended without an answer: their payloads go out again.
+
+        ``recalled``: that was our wish, not the volunteer's doing.
+        """
+        touched = {}
         group = self.store.group
-        for lease, number, index in freed:
+        for lease, number, index, volunteer in freed:
             group.ended.append((lease,))
             group.resumed.pop(lease, None)
-            queue = self.tasks.by_number(number).queue
-            queue.leased -= 1
-            queue.put_back(index)
-            touched.add(number)
-        for number in touched:
-            self.tasks.touch(self.tasks.by_number(number))
+            task = touched[number] = self.tasks.by_number(number)
+            task.queue.leased -= 1
+            self.apply(task, task.queue.arbiter.give_back(volunteer, index, recalled=recalled))
+        for task in touched.values():
+            self.tasks.touch(task)
+            self.settle(task)
         if touched:
-            self.cold.set()
             self.due.set()
+
+    def expire(self, now: float) -> None:
+        """End leases that are over their deadline."""
+        freed = self.book.expire(now)
+        for one in freed:
+            volunteer = self.links.volunteers.get(one.volunteer)
+            if volunteer is not None:
+                volunteer.expired += 1
+        self.end(freed)
 
     def close(self, leases: Iterable[int]) -> None:
         """Leases need not be remembered any more."""
         self.store.group.closed.extend((lease,) for lease in leases)
 
-    def revoke(self, task: Task, lease: int, volunteer: str) -> None:
+    def revoke(self, task: Task, lease: int, volunteer: str, payload: int) -> None:
         """Take back an open lease whose payload is settled."""
-        self.book.answered(lease)
+        self.book.close(lease)
         self.close([lease])
         task.queue.leased -= 1
+        self.apply(task, task.queue.arbiter.give_back(volunteer, payload, recalled=True))
         found = self.links.volunteers.get(volunteer)
         if found is not None:
             self.tell(found.distributor.peer, Revoke(task.id, volunteer, [lease]))
             self.links.wake(volunteer)
 
     def leave(self, volunteer: str) -> None:
-        """A volunteer is gone: what it holds goes out again."""
+        """A volunteer is gone: what it holds goes out again, and what it answered counts."""
         self.end(self.book.leave(volunteer))
+        for task in self.under_way:
+            self.apply(task, task.queue.arbiter.leave(volunteer))
+            self.settle(task)
         self.schedule.leave(volunteer)
         self.due.set()
 
@@ -165,16 +302,18 @@ class Ledger:
         return volunteer
 
     def _resume(self, lease: int, volunteer: Volunteer, now: float) -> None:
-        found = self.book.find(lease)
-        if found is None or self.book.is_open(lease):
+        found = self.book.ended(lease, volunteer.id)
+        if found is None:
             return
         task = self.tasks.by_number(found.batch.task)
         seconds = task.timeout * 1.5 + RESUME_SECONDS
-        if self.book.resume(lease, volunteer.id, now + seconds) is not None:
-            task.queue.withdraw(found.payload)
+        if task.queue.arbiter.lease(volunteer.id, found.payload):
+            self.book.resume(lease, now + seconds)
             task.queue.leased += 1
             self.store.group.resumed[lease] = (time.time(), seconds, lease)
             self.due.set()
+        else:
+            task.queue.arbiter.give_back(volunteer.id, found.payload)
 
     # ---- tasks -------------------------------------------------------------------------------
 
@@ -189,17 +328,19 @@ class Ledger:
             return
         if task.has_reduce:
             task.move(TaskState.REDUCING)
+            self._revoke_rest(task)
             self._put_away(task)
             self.settled.put_nowait(task)
         else:
             self.finish(task)
 
     def finish(self, task: Task, answer: bytes | None = None) -> None:
-        """A task has come to its end, with its answer if it has one."""
+        """A task has come to its end, with its answer if it has one. Nobody is to go on with what it still holds."""
         if answer is not None:
             task.has_answer = True
             self.store.group.answers.append((task.number, answer))
         state = TaskState.FINISHED_WITH_FAILURES if task.failed else TaskState.FINISHED
+        self._revoke_rest(task)
         self._end_task(task, state, "")
 
     def fail(self, task: Task, error: str) -> None:
@@ -223,7 +364,7 @@ class Ledger:
         task.error = reason
         self.schedule.close(task.number)
         for volunteer, leases in self.book.open_of(task.number).items():
-            self.end(self.book.end(leases))
+            self.end(self.book.end(leases), recalled=True)
             found = self.links.volunteers.get(volunteer)
             if found is not None:
                 self.tell(found.distributor.peer, Revoke(task.id, volunteer, leases))
@@ -244,7 +385,6 @@ class Ledger:
         if not task.split_done:
             self.unsplit.put_nowait(task)
         self._wake(task)
-        self.cold.set()
         self.work_came()
         self.settle(task)
         _log.info("task goes on", task=task.id)
@@ -283,8 +423,7 @@ class Ledger:
         self.schedule.close(task.number)
         self.book.forget_task(task.number)
         self.store.group.ended_tasks.append((task.number,))
-        self.votes = {key: votes for key, votes in self.votes.items() if key[0] != task.number}
-        task.queue = TaskQueue(task.number)  # the payloads in the old one are not needed any more
+        task.close_queue()
         self._wake(task)
 
     def _wake(self, task: Task) -> None:
@@ -293,6 +432,10 @@ class Ledger:
         task.room.set()
         self.links.wake_all()
         self.due.set()
+
+    def _revoke_rest(self, task: Task) -> None:
+        if task.queue.leased:
+            self._revoke_all(task)
 
     def _revoke_all(self, task: Task) -> None:
         for distributor in self.links.distributors.values():

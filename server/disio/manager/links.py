@@ -9,6 +9,10 @@ from disio.wire.volunteer import MAX_WINDOW
 
 MOST_WANTED: Final = 4 * MAX_WINDOW
 """No volunteer's demand counts for more: a window, and a distributor's reserve."""
+NEWCOMER_LEASES: Final = 100
+"""Leases that a volunteer may hold before it has answered anything; every answer earns it more."""
+NEWCOMERS_LEASES: Final = 2000
+"""Those of all newcomers of one network."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,10 +47,17 @@ class Volunteer:
     browser: str
     workers: int
     since: float
+    network: str | None = None
+    key: str = ""
+    """The name of the operator's key that it holds."""
+    fetching: bool = False
+    """Payloads are read for it: it gets nothing else before it has got them."""
     wanted: int = 0
     """Open demand: leases that it may still be given."""
     answered: int = 0
     failed: int = 0
+    expired: int = 0
+    """Leases that it let expire."""
 
 
 class Links:
@@ -61,6 +72,28 @@ class Links:
         """Volunteers whose open demand is to be looked at, in order."""
         self.grace = grace
         self._told = Cluster([])
+        self._newcomers: dict[str, set[str]] = {}
+        """By network: volunteers that have answered nothing yet."""
+
+    def allowance(self, volunteer: Volunteer, held: int) -> int:
+        """How many more leases a volunteer may be given: who takes and never answers holds little.
+
+        An operator's own volunteers may have as many as they ask for.
+        """
+        if volunteer.key:
+            return MOST_WANTED
+        limit = NEWCOMER_LEASES + 2 * (volunteer.answered - volunteer.expired)
+        if not volunteer.answered and volunteer.network is not None:
+            limit = min(limit, NEWCOMERS_LEASES // max(1, len(self._newcomers.get(volunteer.network, ()))))
+        return max(0, max(1, limit) - held)
+
+    def answered(self, volunteer: Volunteer, answered: int, failed: int) -> None:
+        """A volunteer has answered so many, and failed on so many."""
+        if not volunteer.answered:
+            self._known(volunteer)
+        volunteer.answered += answered
+        volunteer.failed += failed
+        self.wake(volunteer.id)
 
     def hello(self, peer: bytes, message: DistributorHello, now: float, clock: float) -> Distributor:
         """A distributor says hello. One of the same id, or on the same link, is replaced: it has reconnected."""
@@ -93,7 +126,10 @@ class Links:
         """
         self.missing.pop(message.volunteer, None)
         browser = f"{message.agent.browser} {message.agent.version}".strip()
-        volunteer = Volunteer(message.volunteer, distributor, message.site, browser, message.workers, clock)
+        network = message.network or None
+        volunteer = Volunteer(
+            message.volunteer, distributor, message.site, browser, message.workers, clock, network, message.key
+        )
         distributor.volunteers[volunteer.id] = volunteer
         self._bind(volunteer)
         return volunteer
@@ -139,11 +175,24 @@ class Links:
 
     def _bind(self, volunteer: Volunteer) -> None:
         """This is where the volunteer is."""
+        former = self.volunteers.get(volunteer.id)
+        if former is not None:
+            self._known(former)
         self.volunteers[volunteer.id] = volunteer
+        if volunteer.network is not None and not volunteer.answered:
+            self._newcomers.setdefault(volunteer.network, set()).add(volunteer.id)
         if volunteer.wanted:
             self.hungry[volunteer.id] = None
         else:
             self.hungry.pop(volunteer.id, None)
+
+    def _known(self, volunteer: Volunteer) -> None:
+        """It is a newcomer no more, or gone."""
+        newcomers = self._newcomers.get(volunteer.network or "")
+        if newcomers is not None:
+            newcomers.discard(volunteer.id)
+            if not newcomers:
+                del self._newcomers[volunteer.network or ""]
 
     def _unbind(self, distributor: Distributor, volunteer: str) -> bool:
         """A distributor has a volunteer no more. Whether no other has it either."""
@@ -154,6 +203,7 @@ class Links:
         if others:
             self._bind(max(others, key=lambda other: other.since))
             return False
+        self._known(gone)
         del self.volunteers[volunteer]
         self.hungry.pop(volunteer, None)
         return True

@@ -5,11 +5,10 @@ from itertools import repeat
 from typing import Final
 
 from disio.manager.leases import nominal_seconds
-from disio.manager.ledger import Ledger
+from disio.manager.ledger import Ledger, Promise
 from disio.manager.links import Distributor, Volunteer
-from disio.task.schedule import Work
-from disio.wire.grid import Dry, Grant
-from disio.wire.volunteer import LeaseItem
+from disio.task.schedule import Asker, Work
+from disio.wire.grid import Dry
 
 _GRANTS_A_ROUND: Final = 20_000  # leases; bounds how long others wait for a round
 
@@ -17,6 +16,7 @@ _GRANTS_A_ROUND: Final = 20_000  # leases; bounds how long others wait for a rou
 def match(ledger: Ledger, now: float) -> None:
     """Use up open demand. What could not be looked at in this round stays hungry for the next one."""
     links, schedule, book = ledger.links, ledger.schedule, ledger.book
+    ledger.stir(now)
     hungry, links.hungry = links.hungry, {}
     present = len(links.volunteers)
     expecting = schedule.expecting
@@ -24,19 +24,24 @@ def match(ledger: Ledger, now: float) -> None:
     granted = 0
     for name in hungry:
         volunteer = links.volunteers.get(name)
-        if volunteer is None or not volunteer.wanted:
+        if volunteer is None or not volunteer.wanted or volunteer.fetching:
             continue
         if granted >= _GRANTS_A_ROUND:
             links.hungry[name] = None
             continue
-        work = schedule.next(name, volunteer.wanted, book.held(name), present, now)
+        held = book.held(name)
+        asker = Asker(name, volunteer.network, volunteer.key)
+        allowance = links.allowance(volunteer, held)
+        work = schedule.next(asker, min(volunteer.wanted, allowance), held, present, now) if allowance else None
         if work is None:
-            if not expecting:
+            if allowance:
+                ledger.rest(name)
+            if allowance and not expecting:
                 volunteer.wanted = 0
                 dry.setdefault(volunteer.distributor.peer, (volunteer.distributor, []))[1].append(name)
-        elif work.payloads:
+        elif work.picks:
             _grant(ledger, volunteer, work, now)
-            granted += len(work.payloads)
+            granted += len(work.picks)
             links.wake(name)
     for distributor, names in dry.values():
         distributor.dried = True
@@ -48,27 +53,28 @@ def match(ledger: Ledger, now: float) -> None:
 
 
 def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None:
-    number, count = work.queue.number, len(work.payloads)
+    number, count = work.queue.number, len(work.picks)
     task = ledger.tasks.by_number(number)
+    if work.left is not None and work.left.number in ledger.schedule.queues:
+        ledger.apply(ledger.tasks.by_number(work.left.number), work.left.arbiter.rest(volunteer.id))
+    if work.voter is not None:
+        ledger.note_voter(task, work.voter)
     first = ledger.store.take_lease_ids(count)
     leases = range(first, first + count)
-    indexes = [index for index, _ in work.payloads]
+    indexes = [pick.payload for pick in work.picks]
     held = ledger.book.held(volunteer.id) + count
     seconds = nominal_seconds(task.timeout, held, task.mean_ms, volunteer.workers)
     ledger.book.issue(number, volunteer.id, first, indexes, now + seconds)
     shared = repeat(volunteer.id), repeat(time.time()), repeat(seconds)
-    ledger.store.group.leases.extend(zip(leases, repeat(number), indexes, *shared, strict=False))
+    checks = [pick.check for pick in work.picks]
+    ledger.store.group.leases.extend(zip(leases, repeat(number), indexes, *shared, checks, strict=False))
     volunteer.wanted -= count
     ledger.introduce(volunteer.distributor, task)
-    items = [LeaseItem(lease, index, len(data)) for lease, (index, data) in zip(leases, work.payloads, strict=True)]
-    grant = Grant(task.id, volunteer.id, items, b"".join([data for _, data in work.payloads]))
-    ledger.tell(volunteer.distributor.peer, grant)
+    ledger.promise(Promise(task, volunteer, leases, indexes, work.data))
     ledger.tasks.touch(task)
 
 
 def _refill(ledger: Ledger) -> None:
     for queue in ledger.schedule.queues.values():
-        if queue.cold:
-            ledger.cold.set()
         if not queue.complete:
             ledger.tasks.by_number(queue.number).room.set()

@@ -1,16 +1,20 @@
 """After a restart: everything that was committed is read again, and the manager goes on where it was."""
 
 import time
-from collections.abc import Container
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
+from disio.task.ballot import FAILURE, VoteRow
 from disio.task.model import LeaseState, TaskState
-from disio.task.trust import Vote
+
+PAGE: Final = 2000
+"""Payloads whose votes are read at once."""
 
 
 async def restore(ledger: Ledger, now: float) -> None:
-    """Read tasks, leases and votes into an empty ledger.
+    """Read tasks, votes and leases into an empty ledger.
 
     Open leases stay valid: for a while, until their volunteers are announced again, and from then on for what
     is left of their time (wall clocks may have jumped in between: never for more than they were given).
@@ -20,7 +24,7 @@ async def restore(ledger: Ledger, now: float) -> None:
         now: monotonic seconds.
     """
     for row in await ledger.store.tasks():
-        task = Task.from_row(row, ledger.store.manager)
+        task = Task.from_row(row, ledger.store.manager, ledger.store.next_lease)
         ledger.tasks.add(task)
         match task.state:
             case TaskState.RUNNING:
@@ -31,34 +35,52 @@ async def restore(ledger: Ledger, now: float) -> None:
                 ledger.settled.put_nowait(task)
             case TaskState.DELETING:
                 ledger.unwanted.put_nowait(task)
-    queues = {task.number: task.queue for task in ledger.tasks if task.state.under_way}
-    leased = await _restore_leases(ledger, queues, now)
-    for queue in queues.values():
-        for index, lease, volunteer in await ledger.store.undecided_votes(queue.number):
-            key = queue.number, index
-            ledger.votes[key] = (*ledger.votes.get(key, ()), Vote(lease, volunteer, answered=False))
-            queue.failed_in.setdefault(index, set()).add(volunteer)
-        out = leased.get(queue.number, set())
-        queue.leased = len(out)
-        queue.cold.extend(index for index in await ledger.store.open_payloads(queue.number) if index not in out)
-        ledger.settle(ledger.tasks.by_number(queue.number))
+    tasks = {task.number: task for task in ledger.under_way}
+    for task in tasks.values():
+        await _restore_payloads(ledger, task)
+    await _restore_leases(ledger, tasks, now)
+    for task in tasks.values():
+        ledger.settle(task)
     ledger.links.miss(ledger.book.holders(), now)
-    ledger.cold.set()
     ledger.due.set()
 
 
-async def _restore_leases(ledger: Ledger, queues: Container[int], now: float) -> dict[int, set[int]]:
-    """Leases into the book; returns the leased payloads of each task."""
-    leased: dict[int, set[int]] = {}
+async def recall(ledger: Ledger, task: Task, payloads: Sequence[int]) -> None:
+    """Bring stored votes back into memory, and judge these payloads by them."""
+    for start in range(0, len(payloads), PAGE):
+        wanted = [payload for payload in payloads[start : start + PAGE] if not task.queue.arbiter.knows(payload)]
+        ballots = await ledger.store.ballots(task.number, wanted)
+        ledger.apply(task, task.queue.arbiter.recall(*ballots, doubted=wanted))
+
+
+async def _restore_payloads(ledger: Ledger, task: Task) -> None:
+    arbiter, number = task.queue.arbiter, task.number
+    waiting = await ledger.store.open_payloads(number)
+    if task.rules.plain_votes == 1:
+        failures = await ledger.store.undecided_failures(number)
+        arbiter.recall((), [VoteRow(index, name, FAILURE, 0, 0, lease) for index, lease, name in failures], {})
+    else:
+        arbiter.recall(await ledger.store.bad_voters(number), (), {})
+        await recall(ledger, task, [*waiting, *await ledger.store.doubted(number)])
+    arbiter.add(index for index in waiting if not arbiter.knows(index))
+
+
+async def _restore_leases(ledger: Ledger, tasks: Mapping[int, Task], now: float) -> None:
+    """Leases into the book, and to the arbiters."""
     clock = time.time()
-    rows = await ledger.store.leases()
-    # Ended ones first: the book is to know which payloads were given out again.
-    for lease, task, index, volunteer, state, _issued, _seconds in rows:
-        if state == LeaseState.ENDED and task in queues:
-            ledger.book.restore_ended(lease, task, index, volunteer)
-    for lease, task, index, volunteer, state, issued, seconds in rows:
-        if state == LeaseState.OPEN and task in queues:
-            left = min(max(0.0, issued + seconds - clock), seconds)
-            ledger.book.issue(task, volunteer, lease, [index], now + ledger.links.grace + left)
-            leased.setdefault(task, set()).add(index)
-    return leased
+    rows = [row for row in await ledger.store.leases() if row[1] in tasks]
+    holders: dict[int, set[str]] = {}
+    for row in rows:
+        holders.setdefault(row[1], set()).add(row[3])
+    for number, names in holders.items():
+        arbiter = tasks[number].queue.arbiter
+        arbiter.recall(await ledger.store.voters(number, names), (), {})
+    for lease, number, index, volunteer, state, issued, seconds, check in rows:
+        if state == LeaseState.ENDED:
+            ledger.book.restore_ended(lease, number, index, volunteer)
+            continue
+        queue = tasks[number].queue
+        left = min(max(0.0, issued + seconds - clock), seconds)
+        ledger.book.issue(number, volunteer, lease, [index], now + ledger.links.grace + left)
+        queue.arbiter.lease(volunteer, index, check=bool(check))
+        queue.leased += 1

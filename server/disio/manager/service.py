@@ -16,7 +16,7 @@ import structlog
 from disio.errors import ProtocolError
 from disio.manager.calls import Calls
 from disio.manager.config import ManagerConfig
-from disio.manager.feeding import make_answer, make_payloads, warm
+from disio.manager.feeding import judge_anew, keep_promises, make_answer, make_payloads
 from disio.manager.files import Files
 from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
@@ -89,7 +89,8 @@ class Service:
             self._group = group
             for loop in (self._receive, self._rounds, self._tick, self._splits, self._reduces):
                 group.create_task(loop())
-            group.create_task(warm(self.ledger))
+            group.create_task(keep_promises(self.ledger))
+            group.create_task(judge_anew(self.ledger))
             group.create_task(self._remover.run())
             group.create_task(self._files.collect())
             ready()
@@ -159,10 +160,10 @@ class Service:
                 await self._send(peer, grid.Purposes(purposes))
             for volunteer in links.gave_up(now):
                 ledger.leave(volunteer)
-            ledger.end(ledger.book.expire(now))
+            ledger.expire(now)
+            ledger.forget_final()
             ledger.tasks.refresh(now)
-            if any(queue.aged(now) for queue in ledger.schedule.queues.values()):
-                ledger.work_came()
+            ledger.stir(now)
 
     async def _tell_cluster(self, *, new: bool = False) -> None:
         cluster = self.ledger.links.cluster(new=new)

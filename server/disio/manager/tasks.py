@@ -1,6 +1,7 @@
 """The tasks that a manager owns, and who waits to hear of their changes."""
 
 import asyncio
+import random
 import sqlite3
 import time
 from collections import deque
@@ -13,8 +14,10 @@ import msgspec
 
 from disio.errors import NotFoundError
 from disio.manager.store import Store
+from disio.task.credibility import Rules
 from disio.task.model import TaskState, move
 from disio.task.schedule import TaskQueue
+from disio.task.trust import FirstAnswer, arbiter
 from disio.wire.grid import TaskList, TaskView
 from disio.wire.kit import Kit
 
@@ -63,6 +66,10 @@ class Task:
     has_split: bool
     has_reduce: bool
     created: float
+    rules: Rules
+    has_agree: bool = False
+    first_stint: int = 0
+    """No stint of its volunteers has this number or a higher one yet."""
     open: bool = False
     """Payloads are added from outside, until it is closed."""
     owner: str = ""
@@ -79,6 +86,11 @@ class Task:
     failed: int = 0
     executions: int = 0
     computing_ms: float = 0.0
+    disagreements: int = 0
+    """Votes that contradicted another one."""
+    blacklisted: int = 0
+    doubts: int = 0
+    """What is being judged anew, as volunteers were blacklisted: the task does not end before that is done."""
     has_answer: bool = False
     version: int = 0
     queue: TaskQueue = field(init=False)
@@ -87,23 +99,30 @@ class Task:
     """The hot window has room, or is not needed any more."""
 
     def __post_init__(self) -> None:
-        self.queue = TaskQueue(self.number, self.priority)
+        chance = random.SystemRandom()  # nobody may foresee what is a check
+        self.queue = TaskQueue(self.number, arbiter(self.rules, chance, self.first_stint), self.priority)
         self.queue.complete = self.split_done
 
+    def close_queue(self) -> None:
+        """Forget payloads, votes and volunteers: they are not needed any more."""
+        self.queue = TaskQueue(self.number, FirstAnswer(self.rules))
+
     @classmethod
-    def from_row(cls, row: sqlite3.Row, manager: str) -> "Task":
+    def from_row(cls, row: sqlite3.Row, manager: str, first_stint: int) -> "Task":
         """A task as the database has it."""
         columns: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row is no dict
         columns["state"] = TaskState(columns["state"])
         columns["kit"] = msgspec.json.decode(columns["kit"], type=Kit)
-        for flag in ("has_split", "has_reduce", "open", "split_done", "has_answer"):
+        columns["rules"] = msgspec.json.decode(columns["rules"], type=Rules)
+        for flag in ("has_split", "has_reduce", "has_agree", "open", "split_done", "has_answer"):
             columns[flag] = bool(columns[flag])
-        return cls(id=f"{manager}-{row['number']}", **columns)
+        return cls(id=f"{manager}-{row['number']}", first_stint=first_stint, **columns)
 
     @property
     def settled(self) -> bool:
         """Whether there are no more payloads to come, and none is open."""
-        return self.split_done and self.accepted + self.failed == self.stored
+        decided = self.accepted + self.failed == self.stored
+        return self.split_done and decided and not self.doubts and self.queue.arbiter.settled
 
     @property
     def mean_ms(self) -> float | None:
@@ -135,6 +154,8 @@ class Task:
             self.open,
             self.owner,
             msgspec.json.encode(self.kit).decode(),
+            msgspec.json.encode(self.rules).decode(),
+            self.has_agree,
         )
 
     def progress_row(self) -> tuple[Any, ...]:
@@ -152,6 +173,8 @@ class Task:
             self.failed,
             self.executions,
             self.computing_ms,
+            self.disagreements,
+            self.blacklisted,
             self.number,
         )
 
@@ -177,7 +200,7 @@ class Task:
             version=self.version,
             split_done=self.split_done or known,
             payloads=self.total if self.total is not None else self.stored,
-            ready=self.queue.waiting if open_ else 0,
+            ready=self.queue.arbiter.waiting if open_ else 0,
             leased=self.queue.leased if open_ else 0,
             accepted=self.accepted,
             failed=self.failed,

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+FAILURE: Final = b""
+"""What stands for an answer where a volunteer says that the payload failed: no digest is empty."""
 
 
 class Standing(StrEnum):
@@ -19,23 +22,72 @@ class Standing(StrEnum):
 
 
 class VoterRow(NamedTuple):
-    """What is to be stored of a volunteer. ``picky_from``: the first stint in which it withheld a check, or None."""
+    """What is to be stored of a volunteer.
+
+    ``picky_from``: the first stint in which it withheld a check, or None; ``faults``: payloads on which it failed,
+    and which others answered.
+    """
 
     volunteer: str
     network: str | None
     trusted: bool
     standing: Standing
     picky_from: int | None
+    faults: int = 0
 
 
 class VoteRow(NamedTuple):
-    """What is to be stored of an answer; never changed. Stint and position say when its lease was given."""
+    """What is to be stored of an answer; never changed. Stint and position say when its lease was given.
+
+    ``network`` is the one that the vote used up; ``check``: its payload had an accepted answer when it was leased.
+    """
 
     payload: int
     volunteer: str
     digest: bytes
     stint: int
     position: int
+    lease: int = 0
+    network: str | None = None
+    check: bool = False
+
+
+class Pick(NamedTuple):
+    """What a volunteer is given. ``check`` must never reach the volunteer."""
+
+    payload: int
+    check: bool
+
+
+class Verdict(NamedTuple):
+    """What is now believed of a payload, and what was before; None: nothing, it is open.
+
+    The digest ``FAILURE``: it is set aside. Twice the same: another lease stands for it.
+    """
+
+    payload: int
+    digest: bytes | None
+    former: bytes | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one event changed, in the order in which it happened: a payload may have several verdicts."""
+
+    vote: VoteRow | None = None
+    """The vote to be stored; None if the answer is of no use (twice, of a blacklisted volunteer, same network)."""
+    verdicts: "list[Verdict]" = field(default_factory=list)
+    voters: list[VoterRow] = field(default_factory=list)
+    """Volunteers of whom something else is to be stored. What the blacklisted among them voted on and is not in
+    memory is to be given to :meth:`disio.task.jury.Jury.recall`."""
+    shaken: list[tuple[str, int]] = field(default_factory=list)
+    """Stints (volunteer, number) that are not wholly in memory and that less speaks for: as above."""
+
+    def extend(self, later: "Outcome") -> None:
+        """Take in what changed afterwards, but for the vote."""
+        self.verdicts += later.verdicts
+        self.voters += later.voters
+        self.shaken += later.shaken
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +108,17 @@ class Stint:
     """Payloads in which others found it right (checks among them), to positions."""
     last_vouched: int = -1
     votes: "list[Vote]" = field(default_factory=list)
+    """Those in memory."""
+    complete: bool = True
+    """Whether all its votes are in memory."""
+
+
+class Holding(NamedTuple):
+    """A payload that a volunteer was given: where it stands in its stint, and whether it is a check."""
+
+    stint: Stint
+    position: int
+    check: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -69,28 +132,36 @@ class Voter:
     standing: Standing = Standing.GOOD
     picky_from: int | None = None
     stint: Stint | None = None
-    stints: int = 0
-    leases: dict[int, tuple[Stint, int]] = field(default_factory=dict)
-    """By payload: the stint, and the position in it."""
-    votes: "list[Vote]" = field(default_factory=list)
-    forgotten: list[int] = field(default_factory=list)
-    """Payloads that it voted on, and that are not in memory any more."""
+    resting: bool = False
+    """There is nothing for it: its stint is over as soon as it holds nothing."""
+    leases: dict[int, Holding] = field(default_factory=dict)
+    votes: "dict[int, Vote]" = field(default_factory=dict)
+    """By payload: those in memory."""
+    answered: int = 0
+    faults: int = 0
+    """Payloads on which it failed, and which others answered."""
     contested: set[int] = field(default_factory=set)
     """Open payloads in which it trails by two votes or more: it gets no work until they are decided."""
 
     def row(self) -> VoterRow:
         """What is to be stored."""
-        return VoterRow(self.name, self.network, self.trusted, self.standing, self.picky_from)
+        return VoterRow(self.name, self.network, self.trusted, self.standing, self.picky_from, self.faults)
 
 
 @dataclass(slots=True, eq=False)
 class Vote:
-    """One answer of one volunteer."""
+    """One answer of one volunteer, or its failure."""
 
     stint: Stint
     payload: int
     digest: bytes
     position: int
+    lease: int = 0
+    check: bool = False
+    tries: int = 1
+    """How often it failed: a trusted volunteer may try again."""
+    again: bool = False
+    """Whether it may try (once) more."""
 
     @property
     def voter(self) -> Voter:
@@ -126,7 +197,11 @@ class Vote:
 
     def row(self) -> VoteRow:
         """What is to be stored."""
-        return VoteRow(self.payload, self.voter.name, self.digest, self.stint.number, self.position)
+        voter = self.voter
+        network = None if voter.trusted else voter.network
+        return VoteRow(
+            self.payload, voter.name, self.digest, self.stint.number, self.position, self.lease, network, self.check
+        )
 
 
 @dataclass(slots=True)
@@ -138,6 +213,8 @@ class Group:
     against: int = 0
     """Votes of it that count against others: those as well that do not count yet."""
     trusted: int = 0
+    tried: int = 0
+    """Failures of trusted volunteers."""
     vouched: set[int] = field(default_factory=set)
     """Other payloads in which these voters were found right, each once: saboteurs may agree on what they falsify."""
 
@@ -156,6 +233,8 @@ class Ballot:
     networks: set[str] = field(default_factory=set)
     """Networks that have voted, or hold it."""
     accepted: bytes | None = None
+    stands: int = 0
+    """The lease whose answer stands for it."""
     suspects: list[str] = field(default_factory=list)
     """Who contradicts the accepted answer."""
     contradicted: bool = False
@@ -167,8 +246,11 @@ class Ballot:
 
     def open_to(self, voter: Voter) -> bool:
         """Whether a volunteer may vote on it: not twice, and only once in a network."""
-        if voter.name in self.votes or voter.name in self.holders:
+        if voter.name in self.holders:
             return False
+        vote = self.votes.get(voter.name)
+        if vote is not None:
+            return vote.again
         return voter.trusted or voter.network is None or voter.network not in self.networks
 
     def give_to(self, voter: Voter) -> None:
@@ -196,11 +278,13 @@ def _grouped(payload: int, votes: Iterable[Vote]) -> list[Group]:
         group = found.get(vote.digest)
         if group is None:
             group = found[vote.digest] = Group(vote.digest)
-        group.against += 1
+        group.against += vote.tries
         if not vote.counts:
             continue
-        group.votes += 1
-        group.trusted += vote.voter.trusted
+        group.votes += vote.tries
+        if vote.voter.trusted:
+            group.trusted += vote.digest != FAILURE
+            group.tried += vote.tries * (vote.digest == FAILURE)
         group.vouched |= vote.evidence
     for group in found.values():
         group.vouched.discard(payload)

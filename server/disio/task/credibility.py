@@ -10,11 +10,15 @@ is the share of bad answers and ``s`` the share of payloads that they falsify. d
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from disio.errors import UsageError
+from disio.unit.checking import Checking
 
 MOST_VOTES = 64
 """More votes than this for one payload are never asked for at once."""
+MOST_LEASES = 1000
+"""No stint is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Rules:
             count when they end.
         check_share: Share of leases that are spot-checks, or None to take the cheapest that the rest allows.
         by_network: Whether votes for one payload must come from different networks.
+        trust_volunteers: Whether volunteers that hold an operator's key are believed outright; or the names of the
+            keys whose holders are.
     """
 
     error_rate: float = 1e-4
@@ -37,6 +43,7 @@ class Rules:
     stint: int = 20
     check_share: float | None = None
     by_network: bool = True
+    trust_volunteers: bool | tuple[str, ...] = True
 
     def __post_init__(self) -> None:
         if not 0 < self.error_rate <= 1:
@@ -48,10 +55,26 @@ class Rules:
             )
         if not 0 <= self.quorum <= MOST_VOTES:
             raise UsageError(f"quorum is {self.quorum}: give a number of votes from 0 (none) to {MOST_VOTES}")
-        if self.stint < 2:
-            raise UsageError(f"stint is {self.stint}: give at least 2 leases")
+        if not 2 <= self.stint <= MOST_LEASES:
+            raise UsageError(f"stint is {self.stint}: give from 2 to {MOST_LEASES} leases")
         if self.check_share is not None and not 0 <= self.check_share <= 0.5:
             raise UsageError(f"check_share is {self.check_share:g}: give a share from 0 to 0.5")
+
+    @classmethod
+    def of(cls, *stated: Checking) -> "Rules":
+        """The rules that were stated, the last word counting; the defaults for the rest.
+
+        Raises:
+            UsageError: they make no sense.
+        """
+        asked: dict[str, Any] = {}
+        for one in stated:
+            asked |= one.stated()
+        return cls(**asked)
+
+    def trusts(self, key: str) -> bool:
+        """Whether the holder of a key ("" for none) is believed outright."""
+        return bool(key) and (self.trust_volunteers is True or key in (self.trust_volunteers or ()))
 
     @property
     def plain_votes(self) -> int:

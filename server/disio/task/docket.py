@@ -18,6 +18,8 @@ _RESERVE: Final = 64
 """Accepted payloads kept for checking again, should there be no others."""
 _LOOKED_AT: Final = 32
 """Payloads that are looked at, for one volunteer, where they are taken in order."""
+_OPEN: Final = 50_000
+"""Payloads that are begun and not decided, at most: with too few volunteers nothing more would come of others."""
 _PATIENCE: Final = 64
 """Payloads that may wait for more to be found out about their voters, rather than for another vote."""
 
@@ -31,12 +33,20 @@ class Docket:
         """Begun payloads without an accepted answer."""
         self.doubted: dict[int, None] = {}
         """Accepted payloads that somebody contradicts, oldest first: they wait for a second opinion."""
+        self.stirred = False
+        """Something waits that did not before."""
         self.fresh = Drawer[int](rng)
         self._rng = rng
         self._needy = Drawer[int](rng)
         self._short: dict[int, None] = {}
         self._young = Drawer[int](rng)
         self._seasoned = Drawer[int](rng)
+
+    @property
+    def waiting(self) -> int:
+        """Payloads that somebody may be given now."""
+        fresh = len(self.fresh) if self.open < _OPEN else 0
+        return fresh + len(self._needy) + len(self._short) + len(self.doubted)
 
     def choose(self, voter: Voter, stint: Stint) -> Ballot | None:
         """A payload for this volunteer; None if there is none that it may vote on."""
@@ -54,10 +64,12 @@ class Docket:
         wanted = ballot.wanted > 0
         if wanted and ballot.short:
             self._short[payload] = None
+            self.stirred = True
         else:
             self._short.pop(payload, None)
         if wanted and not ballot.short:
             self._needy.add(payload)
+            self.stirred = True
         else:
             self._needy.discard(payload)
 
@@ -75,6 +87,7 @@ class Docket:
         """Somebody contradicts the accepted answer: it waits for a second opinion."""
         ballot.contradicted = True
         self.doubted[ballot.payload] = None
+        self.stirred = True
         self._young.discard(ballot.payload)
         self._seasoned.discard(ballot.payload)
 
@@ -120,7 +133,7 @@ class Docket:
         if ballot is None and (len(self._short) > _PATIENCE or not self.fresh):
             ballot = self._first(self._short, voter)
         if ballot is None:
-            payload = self.fresh.draw()
+            payload = self.fresh.draw() if self.open < _OPEN else None
             if payload is not None:
                 self.fresh.discard(payload)
                 ballot = self.begin(payload)

@@ -3,37 +3,20 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from typing import Final
 
-from disio.task.ballot import Ballot, Group, Standing, Stint, Vote, Voter, VoteRow, VoterRow
+from disio.task.ballot import FAILURE, Ballot, Group, Outcome, Standing, Stint, Verdict, Vote, Voter
 from disio.task.credibility import MOST_VOTES, Rules, evidence_needed
 from disio.task.docket import Docket
 
 _CONTESTED: Final = 2
 """Votes behind the leading answer with which a volunteer gets no more work until that is decided."""
+FAILURES_NEEDED: Final = 3
+"""A payload is set aside only if it failed so often."""
+_FAULTS_ALLOWED: Final = 5
+"""Who failed on so many payloads that others answered, and on more than half of what it had, is blacklisted."""
 _LEARNING: Final = 0.02
 """Weight of the newest payload in what is expected of the next ones."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What one event changed, in the order in which it happened: a payload may have several verdicts."""
-
-    vote: VoteRow | None = None
-    """The vote to be stored; None if the answer is of no use (twice, of a blacklisted volunteer, same network)."""
-    verdicts: list[tuple[int, bytes | None]] = field(default_factory=list)
-    """Payloads and the digests of their answers, now accepted; None: not believed any more, and open again."""
-    voters: list[VoterRow] = field(default_factory=list)
-    """Volunteers of whom something else is to be stored."""
-    recall: list[int] = field(default_factory=list)
-    """Forgotten payloads that lost a vote: their rows are to be given to :meth:`disio.task.jury.Jury.recall`."""
-
-    def extend(self, later: "Outcome") -> None:
-        """Take in what changed afterwards, but for the vote."""
-        self.verdicts += later.verdicts
-        self.voters += later.voters
-        self.recall += later.recall
 
 
 class Judge:
@@ -77,6 +60,8 @@ class Judge:
             return 0.0 if lead.votes >= self._plain else 1.0
         if lead.trusted:
             return 1.0 if rivals and rivals[0].trusted >= lead.trusted else 0.0
+        if lead.tried >= FAILURES_NEEDED and lead.tried > sum(rival.against for rival in rivals):
+            return 0.0
         known = len(lead.vouched)
         if not rivals:
             return self.rules.doubt(lead.votes, known)
@@ -85,13 +70,17 @@ class Judge:
     def cast(self, vote: Vote, ballot: Ballot, outcome: Outcome) -> None:
         """A vote has come."""
         ballot.votes[vote.voter.name] = vote
-        vote.voter.votes.append(vote)
+        vote.voter.votes[vote.payload] = vote
         vote.stint.votes.append(vote)
-        if ballot.accepted is None or vote.voter.trusted:
+        if vote.digest == FAILURE and ballot.accepted is not None:
+            self._fault(vote.voter, outcome)
+        elif ballot.accepted is None or vote.voter.trusted:
             if vote.counts or any(other.digest != vote.digest for other in ballot.votes.values()):
                 self.due([ballot])
+        elif ballot.accepted == FAILURE:
+            pass  # it failed in enough others; that one machine can do it is no reproach to it
         elif ballot.accepted == vote.digest:
-            self.note_agreement(ballot)
+            self.note_agreement(ballot, outcome)
             self.due(self._voters[name] for name in ballot.suspects)
             ballot.suspects.clear()
             self._docket.doubted.pop(ballot.payload, None)
@@ -104,13 +93,18 @@ class Judge:
             stint.closed = True
             self.due(b for b in map(self._ballot, stint.votes) if b.accepted is None)
 
-    def note_agreement(self, ballot: Ballot) -> None:
+    def keep_trying(self, ballot: Ballot, vote: Vote) -> None:
+        """A trusted volunteer failed: it may try again where no other trusted one could."""
+        others = (v for v in self._voters.values() if v.trusted and v.present and v.name not in ballot.votes)
+        vote.again = not self._plain and vote.tries < FAILURES_NEEDED and next(others, None) is None
+
+    def note_agreement(self, ballot: Ballot, outcome: Outcome) -> None:
         """Who stands with others for an accepted answer has been found right in it."""
-        if self._plain:
+        if self._plain or ballot.accepted == FAILURE:
             return
         agreeing = [vote for vote in ballot.votes.values() if vote.digest == ballot.accepted]
         if len(agreeing) < 2:
-            self._unvouch(agreeing)
+            self._unvouch(agreeing, outcome)
             return
         for vote in agreeing:
             if ballot.payload not in vote.stint.vouched:
@@ -121,25 +115,28 @@ class Judge:
         self, ballots: Iterable[Ballot], accepted: Mapping[int, bytes | None], poorer: AbstractSet[Ballot]
     ) -> Outcome:
         """Stored payloads with their votes are back; ``poorer`` are those that lost a vote to the blacklist."""
+        outcome = Outcome()
         for ballot in ballots:
             digest = accepted[ballot.payload]
             if digest is not None:
-                self._docket.close(ballot, digest, for_checks=not self._plain)
-                self.note_agreement(ballot)
+                ballot.contradicted |= any(vote.digest != digest for vote in ballot.votes.values())
+                self._docket.close(ballot, digest, for_checks=not self._plain and digest != FAILURE)
+                self._let_stand(ballot)
+                self.note_agreement(ballot, outcome)
                 for vote in ballot.votes.values():
-                    if vote.digest != digest and vote.voter.standing is Standing.SUSPECT:
+                    if vote.digest not in (digest, FAILURE) and vote.voter.standing is Standing.SUSPECT:
                         ballot.suspects.append(vote.voter.name)
                         self._docket.doubt(ballot)
             if digest is None or ballot in poorer:
                 self.due([ballot])
-        return self.work_off(Outcome())
+        return self.work_off(outcome)
 
     def _ballot(self, vote: Vote) -> Ballot:
         return self._ballots[vote.payload]
 
     def _judge(self, ballot: Ballot, outcome: Outcome) -> None:
         groups = ballot.groups()
-        if self.doubt(groups) > (0.0 if self._plain else self.rules.error_rate):
+        if not self._decided(groups):
             if ballot.accepted is not None:
                 self._reopen(ballot, outcome)
             self.want(ballot)
@@ -150,31 +147,61 @@ class Judge:
                 self._reopen(ballot, outcome)
             self._learn(groups[0])
             self._accept(ballot, groups[0].digest, outcome)
+        elif self._let_stand(ballot):
+            outcome.verdicts.append(Verdict(ballot.payload, ballot.accepted, ballot.accepted))
+
+    def _decided(self, groups: list[Group]) -> bool:
+        if groups and groups[0].digest == FAILURE and groups[0].votes < FAILURES_NEEDED:
+            return False
+        return self.doubt(groups) <= (0.0 if self._plain else self.rules.error_rate)
+
+    def _let_stand(self, ballot: Ballot) -> bool:
+        """See that the answer of somebody in good standing stands for the accepted one; whether that changed."""
+        leases = [vote.lease for vote in ballot.votes.values() if vote.digest == ballot.accepted]
+        if not leases or ballot.stands in leases:
+            return False
+        ballot.stands = leases[0]
+        return True
+
+    def _fault(self, voter: Voter, outcome: Outcome) -> None:
+        """Others answered what a volunteer failed on: once is its machine's weakness, always is not."""
+        voter.faults += 1
+        outcome.voters.append(voter.row())
+        if not voter.trusted and voter.faults >= _FAULTS_ALLOWED and 2 * voter.faults > voter.answered:
+            self.due([voter])
 
     def _learn(self, lead: Group) -> None:
         self._usual_evidence += _LEARNING * (len(lead.vouched) / lead.votes - self._usual_evidence)
 
     def _accept(self, ballot: Ballot, digest: bytes, outcome: Outcome) -> None:
-        self._docket.close(ballot, digest, for_checks=not self._plain)
-        outcome.verdicts.append((ballot.payload, digest))
+        self._docket.close(ballot, digest, for_checks=not self._plain and digest != FAILURE)
+        self._let_stand(ballot)
+        outcome.verdicts.append(Verdict(ballot.payload, digest))
         if self._plain:
             return
-        self.note_agreement(ballot)
+        self.note_agreement(ballot, outcome)
         for vote in ballot.votes.values():
             vote.voter.contested.discard(ballot.payload)
-            if vote.digest != digest and not vote.voter.trusted:
+            if digest in (vote.digest, FAILURE):
+                continue
+            if vote.digest == FAILURE:
+                self._fault(vote.voter, outcome)
+            elif not vote.voter.trusted:
                 self.due([vote.voter])
 
     def _reopen(self, ballot: Ballot, outcome: Outcome) -> None:
+        outcome.verdicts.append(Verdict(ballot.payload, None, ballot.accepted))
         self._docket.reopen(ballot)
-        self._unvouch(ballot.votes.values())
-        outcome.verdicts.append((ballot.payload, None))
+        self._unvouch(ballot.votes.values(), outcome)
 
-    def _unvouch(self, votes: Iterable[Vote]) -> None:
+    def _unvouch(self, votes: Iterable[Vote], outcome: Outcome) -> None:
         for vote in votes:
-            if vote.payload in vote.stint.vouched:
+            stint = vote.stint
+            if vote.payload in stint.vouched:
                 vote.unvouch()
-                self.due(map(self._ballot, vote.stint.votes))
+                self.due(map(self._ballot, stint.votes))
+                if not stint.complete:
+                    outcome.shaken.append((stint.voter.name, stint.number))
 
     def _contradict(self, ballot: Ballot, voter: Voter, outcome: Outcome) -> None:
         """One contradiction makes its giver suspect; a second one, before anybody confirms, opens the payload again."""
@@ -199,7 +226,7 @@ class Judge:
         outcome.voters.append(voter.row())
         if voter.stint is not None:
             voter.stint.closed = True
-        self.due(map(self._ballot, voter.votes))
+        self.due(map(self._ballot, voter.votes.values()))
 
     def _blacklist(self, voter: Voter, outcome: Outcome) -> None:
         """Withdraw everything that a volunteer answered. Its network gets no second vote on any of that."""
@@ -207,16 +234,15 @@ class Judge:
             return
         voter.standing = Standing.BLACKLISTED
         outcome.voters.append(voter.row())
-        outcome.recall += voter.forgotten
-        voter.forgotten.clear()
-        for ballot in map(self._ballot, voter.votes):
-            vote = ballot.votes.pop(voter.name)
+        for vote in voter.votes.values():
+            ballot = self._ballot(vote)
+            del ballot.votes[voter.name]
             if voter.name in ballot.suspects:
                 ballot.suspects.remove(voter.name)
                 if not ballot.suspects:
                     self._docket.doubted.pop(ballot.payload, None)
             if ballot.accepted == vote.digest:
-                self.note_agreement(ballot)
+                self.note_agreement(ballot, outcome)
             self.due([ballot])
         for payload in voter.leases:
             self._ballots[payload].take_from(voter)
@@ -228,6 +254,10 @@ class Judge:
 
     def want(self, ballot: Ballot) -> None:
         """Ask for as many votes as would do if all that is under way turns out as usual."""
+        if not self._plain and any(self._voters[name].trusted for name in ballot.holders):
+            ballot.wanted, ballot.short = 0, False  # one answer will decide
+            self._docket.mark(ballot)
+            return
         votes = [vote for vote in ballot.votes.values() if vote.voter.standing is Standing.GOOD]
         waiting = len(ballot.holders) + sum(not vote.counts for vote in votes)
         ballot.short = bool(votes) and not waiting
@@ -238,7 +268,7 @@ class Judge:
             wanted = max(self._plain - most - len(ballot.holders), wanted)
         else:
             for vote in votes:
-                if most - tallies[vote.digest] >= _CONTESTED:
+                if most - tallies[vote.digest] >= _CONTESTED and vote.digest != FAILURE:
                     vote.voter.contested.add(ballot.payload)
             known: set[int] = set()
             for vote in votes:
@@ -250,5 +280,7 @@ class Judge:
                 evidence + wanted * self._usual_evidence < self._needed[ahead + wanted]
             ):
                 wanted += 1
+        if votes and lead == FAILURE:
+            wanted = max(wanted, FAILURES_NEEDED - most - len(ballot.holders))
         ballot.wanted = wanted
         self._docket.mark(ballot)

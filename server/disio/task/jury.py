@@ -5,21 +5,17 @@ blacklisting with withdrawal. No I/O, no clock; randomness is passed in. :mod:`d
 arithmetic and its source, docs/trust.md the reasons.
 """
 
+import itertools
 import random
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
-from disio.task.ballot import Ballot, Standing, Stint, Vote, Voter, VoteRow, VoterRow
+from disio.task.ballot import FAILURE, Ballot, Holding, Outcome, Pick, Standing, Stint, Vote, Voter, VoteRow, VoterRow
 from disio.task.credibility import Rules
 from disio.task.docket import Docket
-from disio.task.judge import Judge, Outcome
+from disio.task.judge import Judge
 
-
-class Lease(NamedTuple):
-    """What a volunteer is given. ``check`` must never reach the volunteer."""
-
-    payload: int
-    check: bool
+_FORGETTING: Final = 1000
 
 
 class Jury:
@@ -29,14 +25,22 @@ class Jury:
     what became of them with :meth:`answer`, :meth:`give_back` and :meth:`leave`. It stores the rows in the outcomes;
     from them :meth:`recall` makes the same jury after a restart. The work of a call grows with the votes that it
     touches, not with the task.
+
+    Args:
+        rules: what the researcher asks.
+        rng: where chance comes from: nobody must be able to foresee what is a check.
+        first_stint: the number of the first stint; above all that were ever stored.
     """
 
-    def __init__(self, rules: Rules, rng: random.Random) -> None:
+    def __init__(self, rules: Rules, rng: random.Random, first_stint: int = 0) -> None:
         self.rules = rules
         self.voters: dict[str, Voter] = {}
         self.executions = 0
         """Answers received since the start, checks included."""
         self._rng = rng
+        self._stints = itertools.count(first_stint)
+        self._looked_at = 0
+        """Executions at the last :meth:`forget_final`."""
         self._plain = rules.plain_votes > 0
         self._checks = rules.checks
         self._docket = Docket(rng)
@@ -54,6 +58,21 @@ class Jury:
         return self._docket.open
 
     @property
+    def waiting(self) -> int:
+        """Payloads that somebody may be given now."""
+        return self._docket.waiting
+
+    def stirred(self, now: float) -> bool:
+        """Whether something waits that did not at the last look: who was given nothing may be given it."""
+        stirred, self._docket.stirred = self._docket.stirred, False
+        return stirred
+
+    @property
+    def ripe(self) -> bool:
+        """Whether so much has happened that :meth:`forget_final` is worth its while."""
+        return self.executions - self._looked_at > len(self._ballots) // 2 + _FORGETTING
+
+    @property
     def settled(self) -> bool:
         """Whether every added payload has an accepted answer that nobody contradicts."""
         return not (self._docket.open or self._docket.fresh or self._docket.doubted)
@@ -62,6 +81,10 @@ class Jury:
         """The digest of the accepted answer to a payload in memory."""
         ballot = self._ballots.get(payload)
         return None if ballot is None else ballot.accepted
+
+    def stands_for(self, payload: int) -> int:
+        """The lease whose answer stands for an accepted payload in memory."""
+        return self._ballots[payload].stands
 
     def votes(self, payload: int) -> list[VoteRow]:
         """The votes for a payload in memory."""
@@ -77,20 +100,30 @@ class Jury:
         for payload in payloads:
             self._docket.fresh.add(payload)
 
-    def join(self, volunteer: str, network: str | None = None, *, trusted: bool = False) -> None:
+    def join(self, volunteer: str, network: str | None = None, *, trusted: bool = False) -> VoterRow | None:
         """A volunteer is here; idempotent.
 
         Args:
             volunteer: its id.
             network: its address prefix, None if not known.
             trusted: its answers are accepted outright.
+
+        Returns:
+            what is to be stored of it before it is given anything; None if that is stored.
         """
         voter = self.voters.get(volunteer)
-        if voter is None:
-            voter = self.voters[volunteer] = Voter(volunteer, network if self.rules.by_network else None, trusted)
-        voter.present = True
+        if voter is not None:
+            voter.present = True
+            return None
+        voter = self.voters[volunteer] = Voter(volunteer, network if self.rules.by_network else None, trusted)
+        return voter.row()
 
-    def next(self, volunteer: str) -> Lease | None:
+    def picks(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
+        """Payloads for this volunteer, each leased to it when it is taken. See :meth:`next`."""
+        while (pick := self.next(volunteer)) is not None:
+            yield pick
+
+    def next(self, volunteer: str) -> Pick | None:
         """A payload for this volunteer, now leased to it; None if there is none that it may vote on now."""
         voter = self.voters[volunteer]
         if voter.standing is not Standing.GOOD or voter.contested:
@@ -101,55 +134,73 @@ class Jury:
             return None
         if not ballot.votes and not ballot.holders:
             self._judge.want(ballot)
-        self._hold(voter, ballot, stint)
-        if ballot.accepted is None:
-            ballot.wanted -= 1
+        check = ballot.accepted is not None
+        self._hold(voter, ballot, stint, check=check)
+        if not check:
+            ballot.wanted = 0 if voter.trusted and not self._plain else ballot.wanted - 1
             self._docket.mark(ballot)
-        return Lease(ballot.payload, ballot.accepted is not None)
+        return Pick(ballot.payload, check)
 
-    def lease(self, volunteer: str, payload: int) -> bool:
-        """A payload is out already (after a restart, or twice near the end); whether its answer will be of use."""
-        voter = self.voters[volunteer]
+    def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
+        """A payload is out already (after a restart, or twice near the end); whether its answer will be of use.
+
+        ``check`` tells what its lease was stored as.
+        """
+        voter = self.voters.get(volunteer)
+        if voter is None:
+            return False
         ballot = self._ballots.get(payload)
         if ballot is None and self._docket.fresh.discard(payload):
             ballot = self._docket.begin(payload)
         if ballot is None or voter.standing is Standing.BLACKLISTED or not ballot.open_to(voter):
             return False
-        self._hold(voter, ballot, self._stint(voter))
+        self._hold(voter, ballot, self._stint(voter), check=check or ballot.accepted is not None)
         if ballot.accepted is None:
             self._judge.want(ballot)
         return True
 
-    def answer(self, volunteer: str, payload: int, digest: bytes) -> Outcome:
-        """What a volunteer answered for a payload that is, or was, leased to it."""
+    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
+        """What a volunteer answered for a payload that is, or was, leased to it; ``FAILURE`` if it could not.
+
+        ``lease`` is by which its owner will know the answer again.
+        """
         outcome = Outcome()
-        voter = self.voters[volunteer]
-        if payload not in voter.leases and not self.lease(volunteer, payload):
+        voter = self.voters.get(volunteer)
+        if voter is None or (payload not in voter.leases and not self.lease(volunteer, payload)):
             return outcome
-        stint, position = voter.leases.pop(payload)
+        stint, position, check = voter.leases.pop(payload)
         ballot = self._ballots[payload]
         ballot.holders.discard(volunteer)
         self.executions += 1
+        voter.answered += 1
         stint.unanswered -= 1
         stint.last_answered = max(stint.last_answered, position)
-        vote = Vote(stint, payload, digest, position)
+        former = ballot.votes.get(volunteer)
+        if former is not None:
+            self._take_back(former, ballot)
+        vote = Vote(stint, payload, digest, position, lease, check, tries=1 if former is None else former.tries + 1)
+        if digest == FAILURE and voter.trusted:
+            self._judge.keep_trying(ballot, vote)
         outcome.vote = vote.row()
         self._judge.cast(vote, ballot, outcome)
         return self._finish(stint, outcome)
 
-    def give_back(self, volunteer: str, payload: int) -> Outcome:
-        """A lease ended without an answer; idempotent. Who withholds a check among answers has passed none."""
+    def give_back(self, volunteer: str, payload: int, *, recalled: bool = False) -> Outcome:
+        """A lease ended without an answer; idempotent. Who withholds a check among answers has passed none.
+
+        ``recalled``: it was taken back, and so is not withheld.
+        """
         outcome = Outcome()
-        voter = self.voters[volunteer]
-        if payload not in voter.leases:
+        voter = self.voters.get(volunteer)
+        if voter is None or payload not in voter.leases:
             return outcome
-        stint, position = voter.leases.pop(payload)
+        stint, position, _ = voter.leases.pop(payload)
         ballot = self._ballots[payload]
         ballot.take_from(voter)
         stint.unanswered -= 1
         if ballot.accepted is None:
             self._judge.due([ballot])
-        elif position < stint.last_answered and voter.picky_from is None:
+        elif not recalled and position < stint.last_answered and voter.picky_from is None:
             voter.picky_from = stint.number
             outcome.voters.append(voter.row())
             self._judge.due([self._ballots[vote.payload] for vote in stint.votes])
@@ -158,7 +209,9 @@ class Jury:
     def leave(self, volunteer: str) -> Outcome:
         """A visit has ended: its leases go out again, its answers count as far as they were checked; idempotent."""
         outcome = Outcome()
-        voter = self.voters[volunteer]
+        voter = self.voters.get(volunteer)
+        if voter is None:
+            return outcome
         voter.present = False
         for payload in list(voter.leases):
             outcome.extend(self.give_back(volunteer, payload))
@@ -166,75 +219,110 @@ class Jury:
             self._judge.close(voter.stint)
         return self._judge.work_off(outcome)
 
-    def set_aside(self, payload: int) -> None:
-        """A payload is given up (it failed too often): forget it; idempotent."""
-        ballot = self._ballots.get(payload)
-        if ballot is not None:
-            for name in ballot.holders:
-                self.voters[name].leases.pop(payload)[0].unanswered -= 1
-            self._forget(ballot)
-        self._docket.fresh.discard(payload)
+    def rest(self, volunteer: str) -> Outcome:
+        """There is nothing for this volunteer now: its stint is over once it holds nothing, as if it had left."""
+        outcome = Outcome()
+        voter = self.voters.get(volunteer)
+        if voter is None or voter.stint is None:
+            return outcome
+        voter.resting = True
+        return self._finish(voter.stint, outcome)
 
     def forget_final(self) -> list[int]:
-        """Take out of memory what nobody can contradict any more; returns its payloads.
+        """Take out of memory what is decided and not looked at any more; returns its payloads.
 
-        Final is an accepted answer that is not used for checks, all of whose voters have left and voted for nothing
-        else than such answers. Call it now and then: it looks at everything in memory.
+        That is an accepted answer which is not used for checks, and whose voters' stints are over. The outcome
+        of something later may still name it. Call it when ``ripe``: it looks at everything in memory.
         """
-        resting, busy = [], {voter.name for voter in self.voters.values() if voter.present or voter.leases}
-        for payload, ballot in self._ballots.items():
-            if ballot.accepted is None or ballot.holders or self._docket.checks_with(payload):
-                busy.update(ballot.votes)
-            else:
-                resting.append(ballot)
-        final = [ballot for ballot in resting if busy.isdisjoint(ballot.votes)]
+        self._looked_at = self.executions
+        final = [
+            ballot
+            for payload, ballot in self._ballots.items()
+            if ballot.accepted is not None
+            and not ballot.holders
+            and not self._docket.checks_with(payload)
+            and all(vote.stint.closed for vote in ballot.votes.values())
+        ]
         for ballot in final:
             for vote in ballot.votes.values():
-                vote.voter.forgotten.append(ballot.payload)
+                vote.stint.complete = False
             self._forget(ballot)
-        for name in [voter.name for voter in self.voters.values() if not voter.votes and voter.name not in busy]:
+        gone = [
+            voter.name
+            for voter in self.voters.values()
+            if not (voter.present or voter.votes or voter.leases) and voter.standing is Standing.GOOD
+        ]
+        for name in gone:
             del self.voters[name]
         return [ballot.payload for ballot in final]
 
+    def knows(self, payload: int) -> bool:
+        """Whether a begun payload is in memory."""
+        return payload in self._ballots
+
     def recall(
-        self, voters: Iterable[VoterRow], votes: Iterable[VoteRow], accepted: Mapping[int, bytes | None]
+        self,
+        voters: Iterable[VoterRow],
+        votes: Iterable[VoteRow],
+        accepted: Mapping[int, tuple[bytes | None, int]],
+        doubted: Collection[int] = (),
     ) -> Outcome:
         """Bring stored payloads back: all that are not final after a restart, or those that an outcome named.
+
+        With a payload come all that its voters answered in the same stints: they speak for it.
 
         Args:
             voters: the volunteers who gave the votes; those known are left as they are.
             votes: all votes for the payloads, those of the blacklisted included.
-            accepted: the begun payloads, with the digests of their accepted answers, None for open ones.
+            accepted: the begun payloads, with the digests of their accepted answers (None for open ones) and the
+                leases that stand for them.
+            doubted: payloads that are to be judged again.
         """
         for row in voters:
             if row.volunteer not in self.voters:
                 voter = Voter(row.volunteer, row.network, row.trusted, present=False, standing=row.standing)
-                voter.picky_from = row.picky_from
+                voter.picky_from, voter.faults, voter.answered = row.picky_from, row.faults, 2 * row.faults
                 self.voters[row.volunteer] = voter
         ballots = {payload: self._docket.begin(payload) for payload in accepted if payload not in self._ballots}
-        poorer: set[Ballot] = set()
-        stints = {(voter.name, vote.stint.number): vote.stint for voter in self.voters.values() for vote in voter.votes}
+        poorer = {self._ballots[payload] for payload in doubted if payload in self._ballots}
+        stints: dict[tuple[str, int], Stint] = {}
         for voted in votes:
             voter, ballot = self.voters[voted.volunteer], ballots.get(voted.payload)
             if ballot is None:
                 continue
+            ballot.stands = accepted[voted.payload][1]
             ballot.give_to(voter)
             ballot.holders.discard(voter.name)
             if voter.standing is Standing.BLACKLISTED:
                 poorer.add(ballot)
                 continue
             key = voter.name, voted.stint
-            stint = stints.get(key) or stints.setdefault(key, Stint(voter, voted.stint, closed=True))
-            voter.stints = max(voter.stints, voted.stint + 1)
-            vote = Vote(stint, voted.payload, voted.digest, voted.position)
+            if key not in stints:
+                stints[key] = self._remembered(voter, voted.stint)
+            stint = stints[key]
+            vote = Vote(stint, voted.payload, voted.digest, voted.position, voted.lease, voted.check)
             ballot.votes[voter.name] = vote
-            voter.votes.append(vote)
+            voter.votes[voted.payload] = vote
             stint.votes.append(vote)
-        return self._judge.take_up(ballots.values(), accepted, poorer)
+        digests = {payload: digest for payload, (digest, _) in accepted.items()}
+        return self._judge.take_up(ballots.values(), digests, poorer)
+
+    def _remembered(self, voter: Voter, number: int) -> Stint:
+        """A stint that is over: the one that votes in memory belong to, if there are any."""
+        for vote in voter.votes.values():
+            if vote.stint.number == number:
+                return vote.stint
+        if voter.stint is not None and voter.stint.number == number:
+            return voter.stint
+        return Stint(voter, number, closed=True, complete=False)
+
+    def _take_back(self, vote: Vote, ballot: Ballot) -> None:
+        del ballot.votes[vote.voter.name], vote.voter.votes[vote.payload]
+        vote.stint.votes.remove(vote)
 
     def _forget(self, ballot: Ballot) -> None:
         for vote in ballot.votes.values():
-            vote.voter.votes.remove(vote)
+            del vote.voter.votes[ballot.payload]
             vote.stint.votes.remove(vote)
             vote.voter.contested.discard(ballot.payload)
         self._docket.remove(ballot)
@@ -243,8 +331,7 @@ class Jury:
         stint = voter.stint
         if stint is None or (not self._plain and (stint.closed or stint.issued >= self.rules.stint)):
             plan = frozenset() if voter.trusted else self._plan()
-            stint = voter.stint = Stint(voter, voter.stints, plan, closed=self._plain)
-            voter.stints += 1
+            stint = voter.stint = Stint(voter, next(self._stints), plan, closed=self._plain)
         return stint
 
     def _plan(self) -> frozenset[int]:
@@ -252,13 +339,14 @@ class Jury:
         part = self.rules.stint / max(1, self._checks)
         return frozenset(int(part * (number + self._rng.random())) for number in range(self._checks))
 
-    def _hold(self, voter: Voter, ballot: Ballot, stint: Stint) -> None:
-        voter.leases[ballot.payload] = (stint, stint.issued)
+    def _hold(self, voter: Voter, ballot: Ballot, stint: Stint, *, check: bool) -> None:
+        voter.leases[ballot.payload] = Holding(stint, stint.issued, check)
+        voter.resting = False
         stint.issued += 1
         stint.unanswered += 1
         ballot.give_to(voter)
 
     def _finish(self, stint: Stint, outcome: Outcome) -> Outcome:
-        if stint.issued >= self.rules.stint and not stint.unanswered:
+        if not stint.unanswered and (stint.issued >= self.rules.stint or stint.voter.resting):
             self._judge.close(stint)
         return self._judge.work_off(outcome)

@@ -8,180 +8,122 @@ may hold is guided self-scheduling (C. Polychronopoulos and D. Kuck, 1987): a sh
 that nobody hoards the end of a task.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
+
+from disio.task.ballot import Pick, VoterRow
+from disio.task.trust import Arbiter
 
 HOT_PAYLOADS: Final = 20_000
 """Payloads that a task holds ready at least, if it has so many."""
 HOT_PER_VOLUNTEER: Final = 100
 HOT_PAYLOADS_MOST: Final = 200_000
 HOT_BYTES: Final = 64 * 1024 * 1024
-ENOUGH_VOLUNTEERS: Final = 3
-"""With so many present, a payload that failed in one is given to others first."""
-OTHERS_FIRST_SECONDS: Final = 30.0
-"""... but for no longer than this: the others may be busy with other tasks, or paused."""
 TURN_SECONDS: Final = 20.0
 """How long a volunteer stays with its task while another one has work and nobody."""
 GRANT_ITEMS: Final = 4096
 GRANT_BYTES: Final = 8 * 1024 * 1024
-_LOOKED_AT: Final = 64  # of failed payloads, in one go: bounds the work when a unit fails everywhere
 
 Ready = tuple[int, bytes]
 """A payload that can be handed out: its index and its bytes."""
 
 
-class TaskQueue:
-    """The payloads of one task that wait, and what is known of those that are out.
+class Asker(NamedTuple):
+    """A volunteer that asks for work: its id, its network, and the operator's key that it holds ("" for none)."""
 
-    A payload is in one place at a time: ``ready`` (bytes in memory), ``again`` (ready, after a failure), ``cold``
-    (its bytes are to be read from the database), being read, or leased. ``withdrawn`` names payloads whose
-    entry in one of the first four no longer counts; it is dropped when it comes to the front.
+    volunteer: str
+    network: str | None = None
+    key: str = ""
+
+
+class TaskQueue:
+    """The payloads of one task: their arbiter, who says which one is next, and the bytes that are in memory.
+
+    Bytes are kept of those that never went out, and of those that went out last, as they may have to go out again;
+    others are read from the database when they are picked.
     """
 
-    def __init__(self, number: int, priority: int = 0) -> None:
+    def __init__(self, number: int, arbiter: Arbiter, priority: int = 0) -> None:
         self.number = number
         self.priority = priority
+        self.arbiter = arbiter
         self.complete = False
         """No further payload will be added: the split is done."""
         self.leased = 0
         self.volunteers = 0
-        self.ready: deque[Ready] = deque()
-        self.ready_bytes = 0
-        self.again: deque[tuple[int, bytes, float]] = deque()
-        self.cold: deque[int] = deque()
-        self.reading = 0
-        self.withdrawn: set[int] = set()
-        self.failed_in: dict[int, set[str]] = {}
-        """Volunteers in which an open payload has failed."""
+        self._hot: dict[int, bytes] = {}
+        self._hot_bytes = 0
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._kept_bytes = 0
+        self._keeps = arbiter.rules.plain_votes != 1
+        self._mean_bytes = 0.0
 
-    @property
-    def waiting(self) -> int:
-        """Payloads that are not leased and not settled."""
-        return len(self.ready) + len(self.again) + len(self.cold) + self.reading - len(self.withdrawn)
-
-    @property
-    def expecting(self) -> bool:
-        """Whether payloads will become ready without anyone answering or leaving."""
-        return not self.complete or bool(self.cold) or self.reading > 0
-
-    def room(self, present: int, *, cold: bool = False) -> int:
-        """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled.
-
-        Args:
-            present: how many volunteers there are.
-            cold: for payloads that wait again: they go out first, so the window is then twice as large.
-        """
-        factor = 2 if cold else 1
-        if self.ready_bytes >= factor * HOT_BYTES:
+    def room(self, present: int) -> int:
+        """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled."""
+        if self._hot_bytes >= HOT_BYTES:
             return 0
         size = min(max(HOT_PAYLOADS, HOT_PER_VOLUNTEER * present), HOT_PAYLOADS_MOST)
-        return max(0, factor * size - len(self.ready) - len(self.again) - self.reading)
+        return max(0, size - self.arbiter.fresh)
 
-    def add(self, payloads: Iterable[Ready]) -> None:
-        """New payloads, at the end."""
-        for entry in payloads:
-            self.ready.append(entry)
-            self.ready_bytes += len(entry[1])
+    def add(self, payloads: Sequence[Ready]) -> None:
+        """New payloads, with their bytes."""
+        self._hot.update(payloads)
+        self._hot_bytes += sum(len(data) for _, data in payloads)
+        self.arbiter.add(index for index, _ in payloads)
 
-    def put_back(self, index: int) -> None:
-        """A payload that was leased waits again, in front of those that never went out."""
-        if index in self.withdrawn:
-            self.withdrawn.remove(index)
-        else:
-            self.cold.append(index)
-
-    def next_cold(self, count: int) -> list[int]:
-        """Up to ``count`` payloads whose bytes are to be read; they are then given to :meth:`warm`."""
-        taken: list[int] = []
-        while self.cold and len(taken) < count:
-            index = self.cold.popleft()
-            if index in self.withdrawn:
-                self.withdrawn.remove(index)
-            else:
-                taken.append(index)
-        self.reading += len(taken)
-        return taken
-
-    def warm(self, named: Sequence[int], payloads: Sequence[Ready], now: float) -> None:
-        """Of what :meth:`next_cold` named, the first ones have been read; the others stay cold."""
-        self.reading -= len(named)
-        self.cold.extendleft(reversed(named[len(payloads) :]))
-        front = []
-        for index, data in payloads:
-            self.ready_bytes += len(data)
-            if index in self.failed_in:
-                self.again.append((index, data, now))
-            else:
-                front.append((index, data))
-        self.ready.extendleft(reversed(front))
-
-    def failed(self, index: int, volunteer: str) -> None:
-        """A leased payload has failed in a volunteer, and is to go out again."""
-        self.failed_in.setdefault(index, set()).add(volunteer)
-        self.put_back(index)
-
-    def withdraw(self, index: int) -> None:
-        """A waiting payload does not wait any more: a late answer settled it, or its lease was taken up again."""
-        self.withdrawn.add(index)
-
-    def settle(self, index: int) -> None:
-        """Forget what was known of a settled payload."""
-        if self.failed_in:
-            self.failed_in.pop(index, None)
-
-    def aged(self, now: float) -> bool:
-        """Whether a failed payload may by now go to any volunteer."""
-        return any(now - since >= OTHERS_FIRST_SECONDS for _, _, since in self.again)
-
-    def take(self, volunteer: str, count: int, present: int, now: float) -> list[Ready]:
-        """Up to ``count`` payloads for a volunteer, at most GRANT_BYTES (but at least one); they are then leased."""
-        taken = self._take_again(volunteer, count, present, now) if self.again else []
-        room = GRANT_BYTES - sum(len(data) for _, data in taken)
-        ready, withdrawn = self.ready, self.withdrawn
-        while ready and len(taken) < count:
-            entry = ready[0]
-            size = len(entry[1])
-            if entry[0] in withdrawn:
-                withdrawn.remove(entry[0])
-            elif taken and size > room:
-                break
-            else:
-                taken.append(entry)
-                room -= size
-            ready.popleft()
-            self.ready_bytes -= size
-        self.leased += len(taken)
-        return taken
-
-    def _take_again(self, volunteer: str, count: int, present: int, now: float) -> list[Ready]:
-        taken: list[Ready] = []
+    def take(self, asker: Asker, count: int, present: int, now: float) -> "Work":
+        """Up to ``count`` payloads for a volunteer, at most about GRANT_BYTES; they are then leased."""
+        work = Work(self, [], [], self._join(asker))
         room = GRANT_BYTES
-        for _ in range(min(len(self.again), _LOOKED_AT + count)):
-            if len(taken) >= count or room <= 0:
+        picks = self.arbiter.picks(asker.volunteer, present, now)
+        while len(work.picks) < count and room > 0:
+            pick = next(picks, None)
+            if pick is None:
                 break
-            index, data, since = self.again.popleft()
-            if index in self.withdrawn:
-                self.withdrawn.remove(index)
-                self.ready_bytes -= len(data)
-            elif (
-                present < ENOUGH_VOLUNTEERS
-                or volunteer not in self.failed_in.get(index, ())
-                or now - since >= OTHERS_FIRST_SECONDS
-            ):
-                taken.append((index, data))
-                room -= len(data)
-                self.ready_bytes -= len(data)
-            else:
-                self.again.append((index, data, since))
-        return taken
+            data = self._bytes_of(pick.payload)
+            room -= len(data) if data is not None else int(self._mean_bytes)
+            work.picks.append(pick)
+            work.data.append(data)
+        self.leased += len(work.picks)
+        return work
+
+    def keep(self, payloads: Iterable[Ready]) -> None:
+        """Payloads were read, and may have to go out again."""
+        for index, data in payloads:
+            self._mean_bytes += (len(data) - self._mean_bytes) / 100
+            if self._keeps and index not in self._kept:
+                self._kept[index] = data
+                self._kept_bytes += len(data)
+        while self._kept_bytes > HOT_BYTES or len(self._kept) > HOT_PAYLOADS_MOST:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1])
+
+    def _bytes_of(self, index: int) -> bytes | None:
+        data = self._hot.pop(index, None)
+        if data is None:
+            return self._kept.get(index)
+        self._hot_bytes -= len(data)
+        if self._keeps:
+            self.keep(((index, data),))
+        return data
+
+    def _join(self, asker: Asker) -> VoterRow | None:
+        trusted = self.arbiter.rules.trusts(asker.key)
+        return self.arbiter.join(asker.volunteer, asker.network, trusted=trusted)
 
 
 class Work(NamedTuple):
-    """What a volunteer is given: payloads of one task, now leased. No payloads: it holds its share already."""
+    """What a volunteer is given: payloads of one task, now leased. No picks: it holds its share already.
+
+    ``data``: their bytes, in the same order, None for those that are to be read first. ``voter`` is to be stored.
+    ``left``: the task that the volunteer was with before.
+    """
 
     queue: TaskQueue
-    payloads: list[Ready]
+    picks: list[Pick]
+    data: list[bytes | None]
+    voter: VoterRow | None = None
+    left: TaskQueue | None = None
 
 
 class Schedule:
@@ -195,12 +137,17 @@ class Schedule:
     @property
     def expecting(self) -> bool:
         """Whether some task will have more to hand out without anyone answering or leaving."""
-        return any(queue.expecting for queue in self.queues.values())
+        return any(not queue.complete for queue in self.queues.values())
 
     @property
     def has_work(self) -> bool:
         """Whether there is, or soon will be, something to hand out."""
-        return any(queue.waiting > 0 or queue.expecting for queue in self.queues.values())
+        return any(queue.arbiter.waiting > 0 or not queue.complete for queue in self.queues.values())
+
+    def stirred(self, now: float) -> bool:
+        """Whether in some task something waits that did not at the last look; ``now`` in monotonic seconds."""
+        looked_at = [queue.arbiter.stirred(now) for queue in self.queues.values()]
+        return any(looked_at)
 
     def open(self, queue: TaskQueue) -> None:
         """A task begins to hand out payloads."""
@@ -226,34 +173,36 @@ class Schedule:
             del self._since[volunteer]
             queue.volunteers -= 1
 
-    def next(self, volunteer: str, wanted: int, held: int, present: int, now: float) -> Work | None:
+    def next(self, asker: Asker, wanted: int, held: int, present: int, now: float) -> Work | None:
         """Payloads for a volunteer, or None if no task has any for it now.
 
         Args:
-            volunteer: who asks.
+            asker: who asks.
             wanted: how many payloads it asks for.
             held: how many it holds already.
             present: how many volunteers there are.
             now: monotonic seconds.
         """
+        volunteer = asker.volunteer
         for queue in self._candidates(volunteer, now):
             joins = self._with.get(volunteer) is not queue
-            share = max(1, (queue.waiting + queue.leased) // (2 * max(1, queue.volunteers + joins)))
+            share = max(1, (queue.arbiter.waiting + queue.leased) // (2 * max(1, queue.volunteers + joins)))
             count = min(wanted, share - held, GRANT_ITEMS)
             if count <= 0:
-                return Work(queue, [])
-            payloads = queue.take(volunteer, count, present, now)
-            if payloads:
+                return Work(queue, [], [])
+            work = queue.take(asker, count, present, now)
+            if work.picks:
                 if joins:
+                    work = work._replace(left=self._with.get(volunteer))
                     self.leave(volunteer)
                     self._with[volunteer], self._since[volunteer] = queue, now
                     queue.volunteers += 1
-                return Work(queue, payloads)
+                return work
         return None
 
     def _candidates(self, volunteer: str, now: float) -> list[TaskQueue]:
         """Tasks with something ready, in the order in which this volunteer should try them."""
-        ready = [queue for queue in self.queues.values() if queue.ready or queue.again]
+        ready = [queue for queue in self.queues.values() if queue.arbiter.waiting]
         own = self._with.get(volunteer)
         if len(ready) < 2:
             return ready

@@ -1,39 +1,250 @@
-"""When is a payload settled? Takes the votes that came for it and returns a verdict.
+"""One arbiter for each task: it says who computes what next, and what is believed of the answers.
 
-At present the first answer is believed. The shape is that of credibility-based voting (L. Sarmenta,
-"Sabotage-tolerance mechanisms for volunteer computing systems", 2002): what settles a payload is
-decided from all votes for it, and votes without a verdict are kept and judged again with the next one.
+Where a researcher wants answers to be checked it is a :class:`~disio.task.jury.Jury`, else :class:`FirstAnswer`. Both
+take the same calls, so that nobody else has to know which one it is.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+import itertools
+import random
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, Protocol
 
-from disio.task.model import PayloadState
+from disio.task.ballot import FAILURE, Outcome, Pick, Verdict, VoteRow, VoterRow
+from disio.task.credibility import Rules
+from disio.task.judge import FAILURES_NEEDED
+from disio.task.jury import Jury
 
-FAILURES_ALLOWED: Final = 3
-"""A payload that has failed so often is set aside."""
-
-
-class Vote(NamedTuple):
-    """What one volunteer answered for one lease. ``answered`` is false for a failure."""
-
-    lease: int
-    volunteer: str
-    answered: bool
-
-
-class Verdict(NamedTuple):
-    """A payload's new state, and the lease whose result stands for it."""
-
-    state: PayloadState
-    lease: int
+ENOUGH_VOLUNTEERS: Final = 3
+"""With so many present, a payload that failed in one is given to others first."""
+OTHERS_FIRST_SECONDS: Final = 30.0
+"""... but for no longer than this: the others may be busy with other tasks, or paused."""
+_LOOKED_AT: Final = 64  # of failed payloads, in one go: bounds the work when a unit fails everywhere
 
 
-def judge(votes: Sequence[Vote]) -> Verdict | None:
-    """The verdict on a payload after these votes, in the order in which they came; None: more are needed."""
-    for vote in votes:
-        if vote.answered:
-            return Verdict(PayloadState.ACCEPTED, vote.lease)
-    if len(votes) >= FAILURES_ALLOWED:
-        return Verdict(PayloadState.SET_ASIDE, votes[-1].lease)
-    return None
+class Arbiter(Protocol):
+    """What the owner of a task asks, and tells, the one who decides. Payloads are known by their index.
+
+    Volunteers are told of by :meth:`join` before they take anything. What is in an :class:`Outcome` is to be stored.
+    """
+
+    rules: Rules
+
+    @property
+    def fresh(self) -> int:
+        """Payloads that were added and not begun: add more when this runs low."""
+
+    @property
+    def waiting(self) -> int:
+        """Payloads that somebody may be given now."""
+
+    def stirred(self, now: float) -> bool:
+        """Whether something waits that did not at the last look: who was given nothing may be given it."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was added is decided."""
+
+    @property
+    def ripe(self) -> bool:
+        """Whether :meth:`forget_final` is worth its while."""
+
+    def add(self, payloads: Iterable[int]) -> None:
+        """Payloads that may be begun."""
+
+    def join(self, volunteer: str, network: str | None = None, *, trusted: bool = False) -> VoterRow | None:
+        """A volunteer is here; idempotent. What is to be stored of it before it is given anything, if that is new."""
+
+    def picks(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
+        """Payloads for a volunteer, each leased to it when it is taken.
+
+        Args:
+            volunteer: its id.
+            present: how many volunteers there are.
+            now: monotonic seconds.
+        """
+
+    def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
+        """A volunteer has a payload already, or again; whether its answer will be of use."""
+
+    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
+        """What a volunteer answered; ``FAILURE`` if it could not."""
+
+    def give_back(self, volunteer: str, payload: int, *, recalled: bool = False) -> Outcome:
+        """A lease ended without an answer; ``recalled``: by the owner's wish, not by the volunteer's doing."""
+
+    def rest(self, volunteer: str) -> Outcome:
+        """There is nothing for this volunteer now; idempotent."""
+
+    def leave(self, volunteer: str) -> Outcome:
+        """A volunteer is gone; idempotent."""
+
+    def stands_for(self, payload: int) -> int:
+        """The lease whose answer stands for a payload that was just decided."""
+
+    def knows(self, payload: int) -> bool:
+        """Whether a begun payload is in memory."""
+
+    def forget_final(self) -> list[int]:
+        """Take out of memory what is decided and not looked at any more; returns its payloads."""
+
+    def recall(
+        self,
+        voters: Iterable[VoterRow],
+        votes: Iterable[VoteRow],
+        accepted: Mapping[int, tuple[bytes | None, int]],
+        doubted: Collection[int] = (),
+    ) -> Outcome:
+        """Bring stored payloads back, as after a restart."""
+
+
+def arbiter(rules: Rules, rng: random.Random, first_stint: int = 0) -> Arbiter:
+    """The arbiter for these rules; ``first_stint`` is above every stint's number that was stored."""
+    return FirstAnswer(rules) if rules.plain_votes == 1 else Jury(rules, rng, first_stint)
+
+
+class FirstAnswer:
+    """The first answer to a payload is taken; after three failures it is set aside.
+
+    Payloads go out in order, those that come back before those that never went out. One that failed goes to others
+    first: to the same volunteer only where few are there, or nobody else has taken it for a while.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._fresh: OrderedDict[int, None] = OrderedDict()
+        self._again: OrderedDict[int, float] = OrderedDict()
+        """Payloads that came back, and since when each waits for others than those it failed in (0: it does not)."""
+        self._out: dict[int, int] = {}
+        """Payloads that are out, and in how many volunteers."""
+        self._failed: dict[int, list[str]] = {}
+        """Open payloads and the volunteers in which they failed."""
+        self._stands: tuple[int, int] = (0, 0)
+        self._stirred = False
+
+    @property
+    def fresh(self) -> int:
+        """Payloads that never went out."""
+        return len(self._fresh)
+
+    @property
+    def waiting(self) -> int:
+        """Payloads that are not out."""
+        return len(self._fresh) + len(self._again)
+
+    def stirred(self, now: float) -> bool:
+        """Whether a payload came back since the last look, or has waited long enough for others."""
+        stirred, self._stirred = self._stirred, False
+        oldest = itertools.islice(self._again.values(), _LOOKED_AT)
+        return stirred or any(since and now - since >= OTHERS_FIRST_SECONDS for since in oldest)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is an answer to everything."""
+        return not (self._fresh or self._again or self._out)
+
+    @property
+    def ripe(self) -> bool:
+        """There is never anything to forget."""
+        return False
+
+    def add(self, payloads: Iterable[int]) -> None:
+        """New payloads, at the end."""
+        self._fresh.update(dict.fromkeys(payloads))
+
+    def join(self, volunteer: str, network: str | None = None, *, trusted: bool = False) -> None:
+        """All volunteers are believed."""
+
+    def picks(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
+        """The next payloads."""
+        if self._again:
+            yield from self._picks_again(volunteer, present, now)
+        fresh, out = self._fresh, self._out
+        while fresh:
+            payload = fresh.popitem(last=False)[0]
+            out[payload] = 1
+            yield Pick(payload, check=False)
+
+    def _picks_again(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
+        passed_over = 0
+        for _ in range(len(self._again)):
+            if not self._again or passed_over >= _LOOKED_AT:
+                return
+            payload, since = self._again.popitem(last=False)
+            if present >= ENOUGH_VOLUNTEERS and volunteer in self._failed.get(payload, ()):
+                since = since or now
+                if now - since < OTHERS_FIRST_SECONDS:
+                    self._again[payload] = since
+                    passed_over += 1
+                    continue
+            self._out[payload] = 1
+            yield Pick(payload, check=False)
+
+    def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
+        """A payload is out, again or once more; False if somebody else has it already."""
+        self._fresh.pop(payload, None)
+        if self._again.pop(payload, None) is None and payload in self._out:
+            self._out[payload] += 1
+            return False
+        self._out[payload] = 1
+        return True
+
+    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
+        """The first answer counts."""
+        outcome = Outcome()
+        if digest == FAILURE:
+            failed = self._failed.setdefault(payload, [])
+            failed.append(volunteer)
+            if len(failed) < FAILURES_NEEDED:
+                self.give_back(volunteer, payload)
+                return outcome
+        self._failed.pop(payload, None)
+        self._out.pop(payload, None)
+        self._again.pop(payload, None)
+        self._stands = payload, lease
+        outcome.verdicts.append(Verdict(payload, digest))
+        return outcome
+
+    def give_back(self, volunteer: str, payload: int, *, recalled: bool = False) -> Outcome:
+        """A payload waits again, unless somebody else has it."""
+        holders = self._out.get(payload, 0)
+        if holders > 1:
+            self._out[payload] = holders - 1
+        elif holders:
+            del self._out[payload]
+            self._again[payload] = 0.0
+            self._stirred = True
+        return Outcome()
+
+    def rest(self, volunteer: str) -> Outcome:
+        """Nothing follows from that."""
+        return Outcome()
+
+    def leave(self, volunteer: str) -> Outcome:
+        """Nothing follows from that: its leases are given back one by one."""
+        return Outcome()
+
+    def stands_for(self, payload: int) -> int:
+        """The lease whose answer was taken last."""
+        assert self._stands[0] == payload  # noqa: S101 - asked for at once
+        return self._stands[1]
+
+    def knows(self, payload: int) -> bool:
+        """Whether a payload is out, or came back."""
+        return payload in self._out or payload in self._again
+
+    def forget_final(self) -> list[int]:
+        """What is decided is not remembered."""
+        return []
+
+    def recall(
+        self,
+        voters: Iterable[VoterRow],
+        votes: Iterable[VoteRow],
+        accepted: Mapping[int, tuple[bytes | None, int]],
+        doubted: Collection[int] = (),
+    ) -> Outcome:
+        """Failures that were stored: payloads that came back, and are not to go to the same volunteers."""
+        for vote in votes:
+            self._failed.setdefault(vote.payload, []).append(vote.volunteer)
+        return Outcome()

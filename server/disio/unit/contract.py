@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any, Final
 
 from disio.errors import UnitError
+from disio.unit.checking import CHECKING, Checking, read_checking
 
 MAX_SOURCE_BYTES: Final = 1024 * 1024
 """Limit of a unit's source text; data belongs into payloads and parameters."""
@@ -44,6 +45,8 @@ class Metadata:
     dependencies: tuple[str, ...] = ()
     """Packages that ``run`` imports (PEP 508), to be loaded before the unit in the browser."""
     requires_python: str = ""
+    checking: Checking = field(default_factory=Checking)
+    """What it asks of the checking of answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +201,14 @@ def read_metadata(source: str, filename: str = "unit.py") -> Metadata:
     if not isinstance(tool, dict) or not isinstance(disio, dict):
         raise UnitError(f"{filename}: tool and tool.disio are tables; write [tool.disio]")
     _refuse_unknown(filename, "", table, ("dependencies", "requires-python", "tool"))
-    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout"))
+    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout", *CHECKING))
+    asked = {name: value for name, value in disio.items() if name in CHECKING}
     return Metadata(
         title=_one_line(filename, "tool.disio.title", disio.get("title", "")),
         timeout=_timeout(filename, disio.get("timeout", DEFAULT_TIMEOUT)),
         dependencies=_dependencies(filename, table.get("dependencies", [])),
         requires_python=_one_line(filename, "requires-python", table.get("requires-python", "")),
+        checking=read_checking(asked, f"{filename}: tool.disio."),
     )
 
 

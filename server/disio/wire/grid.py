@@ -5,7 +5,7 @@ msgpack by msgspec. Items of leases and results are the structs of ``wire.volunt
 distributor passes them on without touching each one. ``docs/protocol.md`` tells the order of things.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -81,13 +81,19 @@ class Return(Message, tag="return"):
 
 
 class Joined(Message, tag="joined", kw_only=True):
-    """A volunteer is connected to this distributor. ``holding``: leases it says it still computes."""
+    """A volunteer is connected to this distributor.
+
+    ``holding``: leases it says it still computes. ``network`` names its network, the same for all volunteers of it: a
+    hash with the manager's salt; "" if each is its own. ``key``: the name of the operator's key that it holds, or "".
+    """
 
     volunteer: str
     site: str
     agent: Agent
     workers: int
     holding: dict[str, list[int]] = {}
+    network: str = ""
+    key: str = ""
 
 
 class Left(Message, tag="left"):
@@ -208,6 +214,8 @@ class SubmitTask(Message, tag="submit", kw_only=True):
     """Submit a work unit with parameters (codec bytes). Answered by :class:`TaskView`.
 
     ``open``: its payloads come by :class:`AddPayloads`, until :class:`CloseTask`. ``owner``: the researcher's name.
+    ``checking``: how answers are to be checked, where that differs from what the unit says: the settings of
+    :class:`disio.unit.checking.Checking` by name.
     """
 
     source: str
@@ -219,6 +227,7 @@ class SubmitTask(Message, tag="submit", kw_only=True):
     owner: str = ""
     kit: Kit = Kit()
     """All of its files have been put before."""
+    checking: dict[str, Any] = {}
 
 
 class AddPayloads(Message, tag="add_payloads", kw_only=True):

@@ -7,7 +7,7 @@ def test_lease_expires_at_its_deadline_and_not_before() -> None:
     """What is over its deadline ends; what was answered in time does not."""
     book = LeaseBook()
     book.issue(1, "a", 10, [0, 1, 2], 100.0)
-    assert book.answered(11)
+    assert book.close(11)
     assert book.expire(99.9) == []
     assert [(freed.lease, freed.payload) for freed in book.expire(100.0)] == [(10, 0), (12, 2)]
     assert (len(book), book.held("a"), book.next_deadline) == (0, 0, None)
@@ -41,33 +41,46 @@ def test_ended_lease_is_known_until_its_payload_is_settled() -> None:
     assert found is not None
     assert (found.payload, found.batch.volunteer, book.is_open(1)) == (7, "a", False)
     book.issue(1, "b", 2, [7], 20.0)
-    assert book.reissued(1, 7) == (2, "b")
-    assert book.answered(2)
+    assert book.leases_of(1, 7) == [(2, "b")]
+    assert book.close(2)
     assert book.settle(1, 7) == [1]
     assert book.find(1) is None
 
 
-def test_late_answer_tells_whether_the_payload_is_out_again() -> None:
-    """The book says whether a late answer makes another volunteer's lease superfluous."""
+def test_book_tells_whether_an_answer_is_late() -> None:
+    """An answer to a lease that has ended is late, whoever else has the payload by now."""
     book = LeaseBook()
     book.issue(1, "a", 1, [7, 8], 10.0)
     book.expire(10.0)
     book.issue(1, "b", 3, [7], 20.0)
-    assert book.late(1)
-    assert not book.late(2)
+    assert (book.close(1), book.close(3), book.close(2)) == (False, True, False)
+
+
+def test_payload_may_be_with_several_volunteers() -> None:
+    """Each open lease of a payload is known by itself; settling forgets only what has ended."""
+    book = LeaseBook()
+    book.issue(1, "a", 1, [7], 10.0)
+    book.issue(1, "b", 2, [7, 8], 20.0)
+    book.issue(1, "c", 4, [7], 20.0)
+    book.leave("b")
+    assert book.leases_of(1, 7) == [(1, "a"), (4, "c")]
+    assert book.settle(1, 7) == [2]
+    assert book.leases_of(1, 7) == [(1, "a"), (4, "c")]
+    assert book.settle(1, 9) == []
 
 
 def test_volunteer_that_comes_back_goes_on_with_what_it_holds() -> None:
-    """An ended lease is opened again for its own volunteer, unless its payload was given to somebody else."""
+    """An ended lease is opened again for its own volunteer only, and not if that has the payload anew."""
     book = LeaseBook()
     book.issue(1, "a", 1, [0, 1], 10.0)
     book.leave("a")
-    book.issue(1, "b", 3, [1], 20.0)
-    assert book.resume(1, "b", 30.0) is None
-    assert book.resume(2, "a", 30.0) is None
-    resumed = book.resume(1, "a", 30.0)
-    assert resumed is not None
-    assert resumed.payload == 0
+    book.issue(1, "a", 3, [1], 20.0)
+    assert book.ended(1, "b") is None
+    assert book.ended(2, "a") is None
+    found = book.ended(1, "a")
+    assert found is not None
+    assert found.payload == 0
+    book.resume(1, 30.0)
     assert book.expire(25.0)[0].lease == 3
     assert book.is_open(1)
 

@@ -24,13 +24,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from disio.manager.feeding import warm_queue
+from disio.manager.feeding import fill
 from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
 from disio.manager.matching import match
 from disio.manager.restoring import restore
 from disio.manager.store import Store
 from disio.manager.tasks import Task
+from disio.task.credibility import Rules
 from disio.unit.codec import encode
 from disio.wire import grid
 from disio.wire.volunteer import Agent, ResultItem
@@ -84,9 +85,11 @@ class Moves(RuleBasedStateMachine):
 
     async def round(self) -> None:
         """One round of the manager; what it sends arrives."""
-        for queue in list(self.ledger.schedule.queues.values()):
-            await warm_queue(self.ledger, queue)
         match(self.ledger, self.now)
+        while not self.ledger.promises.empty():
+            promise = self.ledger.promises.get_nowait()
+            await fill(self.ledger, promise)
+            self.ledger.keep_promise(promise)
         outbox = self.ledger.take_outbox()
         await self.store.commit()
         for _, message in outbox:
@@ -126,6 +129,7 @@ class Moves(RuleBasedStateMachine):
                 has_split=True,
                 has_reduce=False,
                 created=time.time(),
+                rules=Rules(error_rate=1),
             )
             self.store.group.tasks.append(task.new_row())
             self.ledger.open(task)
@@ -254,7 +258,7 @@ class Moves(RuleBasedStateMachine):
             self.now += seconds
             for volunteer in self.ledger.links.gave_up(self.now):
                 self.ledger.leave(volunteer)
-            self.ledger.end(self.ledger.book.expire(self.now))
+            self.ledger.expire(self.now)
             await self.round()
 
         self.run(step())
@@ -279,7 +283,7 @@ class Moves(RuleBasedStateMachine):
         if self.number and self.running:
             task = self.task
             assert task.queue.leased == len(self.ledger.book)
-            assert task.queue.waiting + task.queue.leased + task.accepted + task.failed == self.payloads
+            assert task.queue.arbiter.waiting + task.queue.leased + task.accepted + task.failed == self.payloads
             assert task.accepted + task.failed <= self.payloads
 
     @invariant()
@@ -299,7 +303,7 @@ class Moves(RuleBasedStateMachine):
         async def step() -> None:
             while self.running:
                 self.now += 200.0
-                self.ledger.end(self.ledger.book.expire(self.now))
+                self.ledger.expire(self.now)
                 for volunteer in VOLUNTEERS:
                     joined = grid.Joined(volunteer=volunteer, site="", agent=Agent(), workers=1)
                     self.ledger.join(self.distributor, joined, self.now)

@@ -26,7 +26,7 @@ async def opened(data: Path) -> str:
 
 def task_row(number: int = 1) -> tuple[Any, ...]:
     """A task as it is stored."""
-    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time(), 0, "", "{}")
+    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time(), 0, "", "{}", "{}", 0)
 
 
 async def test_manager_keeps_its_id(tmp_path: Path) -> None:
@@ -135,11 +135,12 @@ async def test_group_that_cannot_be_written_is_kept_and_tried_again(tmp_path: Pa
         assert await store.open_payloads(1) == list(range(101))
 
 
-async def test_payload_cannot_be_settled_or_leased_twice(tmp_path: Path) -> None:
-    """The database itself refuses a second open lease and a second verdict for a payload."""
+async def test_payload_cannot_be_leased_or_voted_on_twice(tmp_path: Path) -> None:
+    """The database itself refuses a second open lease of a volunteer, and a second vote of it or of its network."""
     for rows in (
-        {"leases": [(1, 1, 0, "a", 0.0, 1.0), (2, 1, 0, "b", 0.0, 1.0)]},
-        {"verdicts": [(1, 0, 1, 1), (1, 0, 1, 2)]},
+        {"leases": [(1, 1, 0, "a", 0.0, 1.0, 0), (2, 1, 0, "a", 0.0, 1.0, 0)]},
+        {"votes": [(1, 0, "a", b"x", 0, 0, 1, "n", 0), (1, 0, "b", b"x", 0, 0, 2, "n", 0)]},
+        {"votes": [(1, 0, "a", b"x", 0, 0, 1, None, 0), (1, 0, "a", b"x", 0, 0, 2, "n", 0)]},
     ):
         async with Store(tmp_path) as store:
             for name, values in rows.items():
@@ -159,7 +160,7 @@ async def test_results_come_in_pages_bounded_by_bytes(tmp_path: Path) -> None:
         store.group.results.extend(
             (lease, 1, lease - 1, "a", 0, bytes(size), 1.0, None, 0.0) for lease, size in enumerate(sizes, 1)
         )
-        store.group.verdicts.extend((1, index, 1, index + 1) for index in range(4))
+        store.group.verdicts.update({(1, index): (1, index, 1, index + 1, 1) for index in range(4)})
         await store.commit()
         pages = []
         after = -1
@@ -177,11 +178,11 @@ async def test_when_payloads_were_settled_never_goes_back(tmp_path: Path) -> Non
         store.group.tasks.append(task_row())
         store.group.payloads.extend((1, index, b"1") for index in range(3))
         store.group.results.extend((lease, 1, lease, "a", 0, b"1", 1.0, None, 0.0) for lease in range(3))
-        store.group.verdicts.extend([(1, 2, 1, 2), (1, 0, 1, 0)])
+        store.group.verdicts.update({(1, index): (1, index, 1, index, 1) for index in (2, 0)})
         await store.commit()
     async with Store(tmp_path) as store:
         store.group.clock.tick()
-        store.group.verdicts.append((1, 1, 1, 1))
+        store.group.verdicts[1, 1] = (1, 1, 1, 1, 1)
         await store.commit()
         settled = await store.outcomes(1, "settled", -1, 10, payloads=True)
         assert [row["idx"] for row in settled] == [2, 0, 1]

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from disio.task.ballot import Standing, VoteRow, VoterRow
+from disio.task.ballot import Outcome, Standing, VoteRow, VoterRow
 from disio.task.credibility import Rules
-from disio.task.judge import Outcome
 from disio.task.jury import Jury
 
 RIGHT, WRONG = b"right", b"wrong"
@@ -38,18 +37,26 @@ class Court:
         if outcome.vote is not None:
             self.votes[outcome.vote.payload, outcome.vote.volunteer] = outcome.vote
             self.verdicts.setdefault(outcome.vote.payload, None)
-        self.verdicts.update(outcome.verdicts)
+        for verdict in outcome.verdicts:
+            assert self.verdicts[verdict.payload] == verdict.former, "a verdict that does not follow on the last one"
+            self.verdicts[verdict.payload] = verdict.digest
         self.voters.update({row.volunteer: row for row in outcome.voters})
-        if outcome.recall:
-            self.bring_back(self.jury, outcome.recall)
+        bad = {row.volunteer for row in outcome.voters if row.standing is Standing.BLACKLISTED}
+        stints = set(outcome.shaken)
+        rows = [row for row in self.votes.values() if row.volunteer in bad or (row.volunteer, row.stint) in stints]
+        self.bring_back(self.jury, sorted({row.payload for row in rows if not self.jury.knows(row.payload)}))
         return outcome
 
     def bring_back(self, jury: Jury, payloads: list[int]) -> None:
         """What an owner does with its database."""
-        rows = [row for row in self.votes.values() if row.payload in set(payloads)]
+        if not payloads:
+            return
+        stints = {(row.volunteer, row.stint) for row in self.votes.values() if row.payload in set(payloads)}
+        near = {row.payload for row in self.votes.values() if (row.volunteer, row.stint) in stints} | set(payloads)
+        rows = [row for row in self.votes.values() if row.payload in near]
         names = {row.volunteer for row in rows}
-        accepted = {payload: self.verdicts.get(payload) for payload in payloads}
-        self.store(jury.recall([self.voters[name] for name in names], rows, accepted))
+        accepted = {payload: (self.verdicts.get(payload), 0) for payload in near}
+        self.store(jury.recall([self.voters[name] for name in names], rows, accepted, payloads))
 
     def take(self, name: str, count: int = 1) -> list[int]:
         leases = [self.jury.next(name) for _ in range(count)]
@@ -204,7 +211,7 @@ def test_an_accepted_answer_contradicted_twice_is_judged_anew() -> None:
     court.join("liar", "net-l")
     court.take("liar")
     court.answer("liar", 0, WRONG)
-    assert court.store(court.jury.leave("liar")).verdicts == [(0, WRONG)]
+    assert court.store(court.jury.leave("liar")).verdicts == [(0, WRONG, None)]
     verdicts = []
     for number in range(4):
         court.join(f"h{number}", f"net{number}")
@@ -212,7 +219,7 @@ def test_an_accepted_answer_contradicted_twice_is_judged_anew() -> None:
             verdicts += court.answer(f"h{number}", 0, RIGHT).verdicts
         verdicts += court.store(court.jury.leave(f"h{number}")).verdicts
         court.check()
-    assert verdicts == [(0, None), (0, RIGHT)]
+    assert verdicts == [(0, None, WRONG), (0, RIGHT, None)]
     assert court.voters["liar"].standing is Standing.BLACKLISTED
     assert all(court.voters[f"h{number}"].standing is Standing.GOOD for number in range(4))
 
@@ -291,7 +298,7 @@ def test_an_answer_that_no_check_follows_has_no_evidence() -> None:
         court.answer("v", payload)
         order.append((payload, checked))
     last_check = max(place for place, (_, checked) in enumerate(order) if checked)
-    accepted = {payload for payload, digest in court.store(court.jury.leave("v")).verdicts if digest == RIGHT}
+    accepted = {payload for payload, digest, _ in court.store(court.jury.leave("v")).verdicts if digest == RIGHT}
     later = {payload for payload, _ in order[last_check + 1 :]}
     assert accepted, "answers before the last check are believed"
     assert all(len(court.jury.votes(payload)) > 1 for payload in accepted & later), "later ones need other votes"
@@ -311,8 +318,8 @@ def test_who_withholds_checks_gains_nothing_by_them() -> None:
         else:
             court.answer("picky", payload)
     verdicts = court.store(court.jury.leave("picky")).verdicts
-    assert court.voters["picky"].picky_from == 0
-    assert not any(len(court.jury.votes(payload)) == 1 for payload, digest in verdicts if digest is not None)
+    assert court.voters["picky"].picky_from == 12, "its first stint is the thirteenth"
+    assert not any(len(court.jury.votes(payload)) == 1 for payload, digest, _ in verdicts if digest is not None)
 
 
 def test_trusted_volunteers_are_believed_outright() -> None:
@@ -326,7 +333,7 @@ def test_trusted_volunteers_are_believed_outright() -> None:
         court.store(court.jury.leave(f"v{number}"))
     court.join("lab", "net0", trusted=True)
     assert court.jury.lease("lab", 0)
-    assert court.answer("lab", 0, RIGHT).verdicts[-1] == (0, RIGHT)
+    assert court.answer("lab", 0, RIGHT).verdicts[-1][:2] == (0, RIGHT)
     assert {court.voters[f"v{number}"].standing for number in range(3)} == {Standing.BLACKLISTED}
 
 

@@ -1,12 +1,15 @@
 """Who computes what next."""
 
-from disio.task.schedule import HOT_PAYLOADS, OTHERS_FIRST_SECONDS, TURN_SECONDS, Schedule, TaskQueue
+from disio.task.ballot import FAILURE
+from disio.task.credibility import Rules
+from disio.task.schedule import GRANT_BYTES, HOT_PAYLOADS, TURN_SECONDS, Asker, Schedule, TaskQueue
+from disio.task.trust import OTHERS_FIRST_SECONDS, FirstAnswer
 
 
 def queue(number: int, payloads: int, *, priority: int = 0, complete: bool = True) -> TaskQueue:
     """A task's queue with so many payloads ready."""
-    made = TaskQueue(number, priority)
-    made.add((index, b"x") for index in range(payloads))
+    made = TaskQueue(number, FirstAnswer(Rules(error_rate=1)), priority)
+    made.add([(index, b"x") for index in range(payloads)])
     made.complete = complete
     return made
 
@@ -23,8 +26,8 @@ def ask(
     of: Schedule, volunteer: str, wanted: int = 1, *, held: int = 0, present: int = 1, now: float = 0.0
 ) -> list[int]:
     """Indexes that a volunteer is given; its task's number first."""
-    work = of.next(volunteer, wanted, held, present, now)
-    return [] if work is None else [work.queue.number, *(index for index, _ in work.payloads)]
+    work = of.next(Asker(volunteer), wanted, held, present, now)
+    return [] if work is None else [work.queue.number, *(pick.payload for pick in work.picks)]
 
 
 def test_volunteer_stays_with_its_task() -> None:
@@ -85,9 +88,7 @@ def test_payload_that_comes_back_is_the_next_to_go_out() -> None:
     of = schedule(one)
     assert ask(of, "a") == [1, 0]
     one.leased -= 1
-    one.put_back(0)
-    named = one.next_cold(10)
-    one.warm(named, [(0, b"x")], 0.0)
+    one.arbiter.give_back("a", 0)
     assert ask(of, "b") == [1, 0]
 
 
@@ -97,8 +98,7 @@ def failed_once(volunteer: str) -> tuple[TaskQueue, Schedule]:
     of = schedule(one)
     assert ask(of, volunteer) == [1, 0]
     one.leased -= 1
-    one.failed(0, volunteer)
-    one.warm(one.next_cold(1), [(0, b"x")], 0.0)
+    one.arbiter.answer(volunteer, 0, FAILURE)
     return one, of
 
 
@@ -117,30 +117,12 @@ def test_failed_payload_goes_to_the_same_volunteer_where_there_are_few() -> None
 
 def test_failed_payload_does_not_wait_for_others_for_ever() -> None:
     """After half a minute without another taker, a failed payload goes to anyone."""
-    one, of = failed_once("a")
-    assert not one.aged(OTHERS_FIRST_SECONDS - 1)
-    assert one.aged(OTHERS_FIRST_SECONDS)
-    assert ask(of, "a", present=3, now=OTHERS_FIRST_SECONDS) == [1, 0]
-
-
-def test_withdrawn_payload_is_not_handed_out() -> None:
-    """A payload that was settled by a late answer while it waited does not go out again."""
-    one = queue(1, 3)
-    of = schedule(one)
-    one.withdraw(0)
-    assert one.waiting == 2
-    assert ask(of, "a") == [1, 1]
-
-
-def test_withdrawn_payload_that_comes_back_is_handed_out_once() -> None:
-    """A payload that was withdrawn and put back while its old entry still stood goes out exactly once."""
-    one = queue(1, 3)
-    of = schedule(one)
-    one.withdraw(1)
-    one.put_back(1)
-    assert one.waiting == 3
-    assert [ask(of, "a")[1] for _ in range(3)] == [0, 1, 2]
-    assert ask(of, "a") == []
+    _, of = failed_once("a")
+    assert of.stirred(0.5)
+    assert ask(of, "a", present=3, now=1.0) == []
+    assert not of.stirred(OTHERS_FIRST_SECONDS)
+    assert of.stirred(OTHERS_FIRST_SECONDS + 1.0)
+    assert ask(of, "a", present=3, now=OTHERS_FIRST_SECONDS + 1.0) == [1, 0]
 
 
 def test_hot_window_is_bounded() -> None:
@@ -148,9 +130,30 @@ def test_hot_window_is_bounded() -> None:
     assert queue(1, 0).room(1) == HOT_PAYLOADS
     assert queue(1, HOT_PAYLOADS).room(1) == 0
     assert queue(1, HOT_PAYLOADS).room(1000) > 0
-    large = TaskQueue(1)
-    large.add((index, bytes(16 * 1024 * 1024)) for index in range(4))
+    large = queue(1, 0)
+    large.add([(index, bytes(16 * 1024 * 1024)) for index in range(4)])
     assert large.room(1000) == 0
+
+
+def test_grant_is_bounded_in_bytes() -> None:
+    """Large payloads go out a few at a time, but at least one."""
+    large = queue(1, 0)
+    large.add([(index, bytes(GRANT_BYTES // 2)) for index in range(10)])
+    of = schedule(large)
+    assert len(ask(of, "a", 10)[1:]) == 2
+
+
+def test_bytes_that_are_not_in_memory_are_to_be_read() -> None:
+    """A payload that comes back is picked without its bytes, where these need not be kept."""
+    one = queue(1, 1)
+    of = schedule(one)
+    first = of.next(Asker("a"), 1, 0, 1, 0.0)
+    one.leased -= 1
+    one.arbiter.give_back("a", 0)
+    again = of.next(Asker("b"), 1, 0, 1, 0.0)
+    assert first is not None
+    assert again is not None
+    assert (first.data, again.data) == ([b"x"], [None])
 
 
 def test_closed_task_hands_out_nothing() -> None:

@@ -34,8 +34,20 @@ class Group:
     tasks: list[Row] = field(default_factory=list)
     payloads: list[Row] = field(default_factory=list)
     results: list[Row] = field(default_factory=list)
-    verdicts: list[Row] = field(default_factory=list)
-    """Payloads that are settled: (task, index, state, lease); when is added in :meth:`statements`."""
+    voters: dict[tuple[int, str], Row] = field(default_factory=dict)
+    """By task and volunteer: what is known of it now."""
+    uncompared: list[Row] = field(default_factory=list)
+    compared: list[Row] = field(default_factory=list)
+    """Answers that wait no longer for ``agree``: (lease,)."""
+    votes: list[Row] = field(default_factory=list)
+    verdicts: dict[tuple[int, int], Row | None] = field(default_factory=dict)
+    """By task and payload: (task, index, state, lease, final); None: nothing any more. :meth:`statements` adds when."""
+    forgotten: list[Row] = field(default_factory=list)
+    """Settled payloads that left the memory: (task, index)."""
+    doubted_voters: list[Row] = field(default_factory=list)
+    """Blacklisted volunteers: (task, volunteer)."""
+    doubted_stints: list[Row] = field(default_factory=list)
+    """(task, volunteer, stint)."""
     closed: list[Row] = field(default_factory=list)
     """Leases that were answered, or whose payload is settled: (lease,)."""
     ended: list[Row] = field(default_factory=list)
@@ -62,12 +74,21 @@ class Group:
                 ("add_tasks", self.tasks),
                 ("add_payloads", self.payloads),
                 ("add_results", self.results),
-                ("add_verdicts", [(*row, self.clock.tick()) for row in self.verdicts]),
+                ("set_voters", list(self.voters.values())),
+                ("add_uncompared", self.uncompared),
+                ("delete_uncompared", self.compared),
+                ("add_votes", self.votes),
+                ("delete_verdicts", [key for key, row in self.verdicts.items() if row is None]),
+                ("set_verdicts", [(*row, self.clock.tick()) for row in self.verdicts.values() if row is not None]),
+                ("forget_verdicts", self.forgotten),
+                ("doubt_voters", self.doubted_voters),
+                ("doubt_stints", self.doubted_stints),
                 ("delete_leases", self.closed),
                 ("end_leases", self.ended),
                 ("resume_leases", list(self.resumed.values())),
                 ("add_leases", self.leases),
                 ("delete_task_leases", self.ended_tasks),
+                ("delete_task_uncompared", self.ended_tasks),
                 ("add_answers", self.answers),
                 ("update_tasks", [row() for row in self.progress.values()]),
             )
@@ -79,8 +100,9 @@ class Group:
         """Whether there is nothing to write."""
         return not any(
             chain(
-                (self.meta, self.resumed, self.progress),
-                (self.files, self.tasks, self.payloads, self.results, self.verdicts),
+                (self.meta, self.resumed, self.progress, self.voters, self.verdicts),
+                (self.files, self.tasks, self.payloads, self.results, self.votes, self.forgotten),
+                (self.uncompared, self.compared, self.doubted_voters, self.doubted_stints),
                 (self.closed, self.ended, self.leases, self.ended_tasks, self.answers),
             )
         )

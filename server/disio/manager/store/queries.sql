@@ -59,9 +59,9 @@ INSERT INTO files (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING;
 INSERT INTO tasks
     (
         number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created, open, owner,
-        kit
+        kit, rules, has_agree
     )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payloads*!
 -- The next payloads of a task, as split gives them.
@@ -72,9 +72,51 @@ INSERT INTO payloads (task, idx, data) VALUES (?, ?, ?);
 INSERT INTO results (lease, task, idx, volunteer, outcome, data, ms, log, received)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: add_verdicts*!
--- Payloads that are settled.
-INSERT INTO verdicts (task, idx, state, lease, settled) VALUES (?, ?, ?, ?, ?);
+-- name: set_voters*!
+-- Volunteers whose answers are votes.
+INSERT INTO voters (task, volunteer, network, trusted, standing, picky_from, faults) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task, volunteer) DO UPDATE
+SET standing = excluded.standing, picky_from = excluded.picky_from, faults = excluded.faults;
+
+-- name: add_uncompared*!
+-- Answers that are to be compared with others before they are votes.
+INSERT INTO uncompared (lease, task) VALUES (?, ?);
+
+-- name: delete_uncompared*!
+-- They were.
+DELETE FROM uncompared WHERE lease = ?;
+
+-- name: add_votes*!
+-- Results that are votes. Only a trusted volunteer's failure may be followed by another try: else, a NULL is refused.
+INSERT INTO votes (task, idx, volunteer, digest, stint, position, lease, network, is_check)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task, idx, volunteer) DO UPDATE
+SET digest = CASE WHEN length(votes.digest) = 0 AND votes.network IS NULL THEN excluded.digest END,
+    stint = excluded.stint, position = excluded.position, lease = excluded.lease;
+
+-- name: delete_verdicts*!
+-- Payloads whose answer is not believed any more: they go out again.
+DELETE FROM verdicts WHERE task = ? AND idx = ?;
+
+-- name: set_verdicts*!
+-- Payloads that are settled, or for which another lease stands.
+INSERT INTO verdicts (task, idx, state, lease, final, settled) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (task, idx) DO UPDATE
+SET state = excluded.state, lease = excluded.lease, final = excluded.final, settled = excluded.settled;
+
+-- name: forget_verdicts*!
+-- Settled payloads that are not in memory any more.
+UPDATE verdicts SET final = 1 WHERE task = ? AND idx = ?;
+
+-- name: doubt_voters*!
+-- What these volunteers answered is to be judged anew.
+UPDATE verdicts SET final = 0
+WHERE task = ?1 AND idx IN (SELECT idx FROM votes WHERE task = ?1 AND volunteer = ?2);
+
+-- name: doubt_stints*!
+-- Less speaks for what these volunteers answered in these stints: it is to be judged anew.
+UPDATE verdicts SET final = 0
+WHERE task = ?1 AND idx IN (SELECT idx FROM votes WHERE task = ?1 AND volunteer = ?2 AND stint = ?3);
 
 -- name: delete_leases*!
 -- Leases that were answered, or whose payload is settled.
@@ -90,11 +132,15 @@ UPDATE leases SET state = 0, issued = ?, seconds = ? WHERE id = ? AND state = 1;
 
 -- name: add_leases*!
 -- Payloads handed out.
-INSERT INTO leases (id, task, idx, volunteer, issued, seconds) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO leases (id, task, idx, volunteer, issued, seconds, is_check) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: delete_task_leases*!
 -- All leases of tasks that have ended.
 DELETE FROM leases WHERE task = ?;
+
+-- name: delete_task_uncompared*!
+-- All answers of tasks that have ended which wait to be compared.
+DELETE FROM uncompared WHERE task = ?;
 
 -- name: add_answers*!
 -- What reduce returned.
@@ -104,7 +150,7 @@ INSERT INTO answers (task, data) VALUES (?, ?);
 -- Where tasks stand.
 UPDATE tasks
 SET state = ?, error = ?, finished = ?, open = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
-    accepted = ?, failed = ?, executions = ?, computing_ms = ?
+    accepted = ?, failed = ?, executions = ?, computing_ms = ?, disagreements = ?, blacklisted = ?
 WHERE number = ?;
 
 -- ==== removing what an ended task has, bit by bit; its own row is the last ====
@@ -124,6 +170,14 @@ SELECT max(lease) FROM (SELECT lease FROM results WHERE lease >= :first ORDER BY
 -- name: erase_results(task, first, last)!
 -- A task's results in a stretch.
 DELETE FROM results WHERE lease >= :first AND lease <= :last AND task = :task;
+
+-- name: erase_votes(task, first, count)!
+-- The votes for a range of a task's payloads.
+DELETE FROM votes WHERE task = :task AND idx >= :first AND idx < :first + :count;
+
+-- name: erase_voters(task)!
+-- What was known of a task's volunteers.
+DELETE FROM voters WHERE task = :task;
 
 -- name: erase_answer(task)!
 -- What a task's reduce returned.
@@ -175,7 +229,7 @@ SELECT data FROM answers WHERE task = :task;
 
 -- name: get_leases()
 -- All leases without a result.
-SELECT id, task, idx, volunteer, state, issued, seconds FROM leases ORDER BY id;
+SELECT id, task, idx, volunteer, state, issued, seconds, is_check FROM leases ORDER BY id;
 
 -- name: get_open_payloads(task)
 -- Payloads of a task that are not settled.
@@ -183,8 +237,45 @@ SELECT p.idx FROM payloads p
 WHERE p.task = :task AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.task = p.task AND v.idx = p.idx)
 ORDER BY p.idx;
 
--- name: get_undecided_votes(task)
--- Results of payloads that are not settled: failures, at present.
+-- name: get_doubted(task)
+-- Settled payloads of which something was in memory.
+SELECT idx FROM verdicts WHERE task = :task AND final = 0;
+
+-- name: get_ballots(indexes, task)
+-- Votes for these payloads (a JSON array), and for all that their voters answered in the same stints; with verdicts.
+WITH named AS (SELECT value AS idx FROM json_each(:indexes)),
+stints AS (
+    SELECT DISTINCT v.volunteer, v.stint FROM named CROSS JOIN votes v ON v.task = :task AND v.idx = named.idx
+),
+near AS (
+    SELECT idx FROM named
+    UNION
+    SELECT v.idx FROM stints
+    CROSS JOIN votes v ON v.task = :task AND v.volunteer = stints.volunteer AND v.stint = stints.stint
+)
+SELECT v.idx, v.volunteer, v.digest, v.stint, v.position, v.lease, v.network, v.is_check, x.state, x.lease AS stands
+FROM near
+CROSS JOIN votes v ON v.task = :task AND v.idx = near.idx
+LEFT JOIN verdicts x ON x.task = :task AND x.idx = near.idx
+ORDER BY v.idx, v.lease;
+
+-- name: get_voters(volunteers, task)
+-- What is known of these volunteers (a JSON array).
+SELECT v.volunteer, v.network, v.trusted, v.standing, v.picky_from, v.faults
+FROM json_each(:volunteers) j CROSS JOIN voters v ON v.task = :task AND v.volunteer = j.value;
+
+-- name: get_bad_voters(task)
+-- Volunteers that are suspected, or blacklisted.
+SELECT volunteer, network, trusted, standing, picky_from, faults FROM voters
+WHERE task = :task AND standing <> 'good';
+
+-- name: get_votes_of(task, volunteer, stint)
+-- Payloads that a volunteer voted on; of one stint if one is given.
+SELECT idx FROM votes
+WHERE task = :task AND volunteer = :volunteer AND (:stint IS NULL OR stint = :stint);
+
+-- name: get_undecided_failures(task)
+-- Failures of payloads that are not settled, where the first answer is taken.
 SELECT r.idx, r.lease, r.volunteer FROM results r
 WHERE r.task = :task AND r.outcome = 1
     AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.task = r.task AND v.idx = r.idx)

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import aiosqlite
 import msgspec
@@ -15,6 +15,7 @@ from disio.claim import claimed
 from disio.manager.store.group import Clock, Group
 from disio.manager.store.opening import connections, queries
 from disio.manager.store.upkeep import Upkeep, transaction
+from disio.task.ballot import Standing, VoteRow, VoterRow
 
 LEASE_BLOCK: Final = 1_000_000
 """Lease ids are reserved in blocks, so that none is used twice though answered leases are deleted."""
@@ -22,6 +23,14 @@ RETRY_SECONDS: Final = (0.1, 5.0)
 PAGE_BYTES: Final = 16 * 1024 * 1024
 
 _log = structlog.get_logger("disio.store")
+
+
+class Ballots(NamedTuple):
+    """Stored votes, as :meth:`disio.task.jury.Jury.recall` takes them."""
+
+    voters: list[VoterRow]
+    votes: list[VoteRow]
+    accepted: dict[int, tuple[bytes | None, int]]
 
 
 class Store:
@@ -88,6 +97,11 @@ class Store:
         self.group.meta["tasks"] = self.last_task
         return self.last_task
 
+    @property
+    def next_lease(self) -> int:
+        """No lease id at or above this was ever given."""
+        return self._next_lease
+
     async def commit(self) -> None:
         """Write the present group, and begin a new one. Returns when it is durable, however long that takes."""
         group, self.group = self.group, Group(clock=self._clock)
@@ -132,17 +146,60 @@ class Store:
         """All tasks, oldest first: the columns of ``tasks``, and ``has_answer``."""
         return [row async for row in queries.get_tasks(self._reader)]
 
-    async def leases(self) -> list[tuple[int, int, int, str, int, float, float]]:
-        """All leases without a result: id, task, index, volunteer, state, issued (Unix time), seconds."""
+    async def leases(self) -> list[tuple[int, int, int, str, int, float, float, int]]:
+        """All leases without a result: id, task, index, volunteer, state, issued (Unix time), seconds, is_check."""
         return [tuple(row) async for row in queries.get_leases(self._reader)]
 
     async def open_payloads(self, task: int) -> list[int]:
         """Indexes of a task's payloads that are not settled, in order."""
         return [row[0] async for row in queries.get_open_payloads(self._reader, task=task)]
 
-    async def undecided_votes(self, task: int) -> list[tuple[int, int, str]]:
-        """Failures of payloads that are not settled: index, lease, volunteer."""
-        return [tuple(row) async for row in queries.get_undecided_votes(self._reader, task=task)]
+    async def undecided_failures(self, task: int) -> list[tuple[int, int, str]]:
+        """Failures of payloads that are not settled, where the first answer is taken: index, lease, volunteer."""
+        return [tuple(row) async for row in queries.get_undecided_failures(self._reader, task=task)]
+
+    async def doubted(self, task: int) -> list[int]:
+        """Settled payloads of which something was in memory, or that are to be judged anew."""
+        return [row[0] async for row in queries.get_doubted(self._reader, task=task)]
+
+    async def votes_of(self, task: int, volunteer: str, stint: int | None = None) -> list[int]:
+        """Payloads that a volunteer voted on, in one stint or in all."""
+        rows = queries.get_votes_of(self._reader, task=task, volunteer=volunteer, stint=stint)
+        return [row[0] async for row in rows]
+
+    async def bad_voters(self, task: int) -> list[VoterRow]:
+        """Volunteers of a task that are suspected, or blacklisted."""
+        return [_voter(row) async for row in queries.get_bad_voters(self._reader, task=task)]
+
+    async def voters(self, task: int, volunteers: Iterable[str]) -> list[VoterRow]:
+        """What is stored of these volunteers."""
+        wanted = msgspec.json.encode(sorted(set(volunteers))).decode()
+        return [_voter(row) async for row in queries.get_voters(self._reader, task=task, volunteers=wanted)]
+
+    async def ballots(self, task: int, indexes: Sequence[int]) -> Ballots:
+        """Votes, voters and verdicts of begun payloads, and of all that their voters answered in the same stints."""
+        wanted = msgspec.json.encode(indexes).decode()
+        rows = [row async for row in queries.get_ballots(self._reader, task=task, indexes=wanted)]
+        votes = [
+            VoteRow(
+                payload=row["idx"],
+                volunteer=row["volunteer"],
+                digest=row["digest"],
+                stint=row["stint"],
+                position=row["position"],
+                lease=row["lease"],
+                network=row["network"],
+                check=bool(row["is_check"]),
+            )
+            for row in rows
+        ]
+        accepted: dict[int, tuple[bytes | None, int]] = {}
+        for row in rows:
+            if row["lease"] == row["stands"]:
+                accepted[row["idx"]] = row["digest"], row["stands"]
+            else:
+                accepted.setdefault(row["idx"], (None, 0))
+        return Ballots(await self.voters(task, (vote.volunteer for vote in votes)), votes, accepted)
 
     async def payloads(self, task: int, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
         """Index and bytes of the first of these payloads, in this order; at most PAGE_BYTES (but at least one)."""
@@ -210,3 +267,8 @@ class Store:
         async for index, volunteer in queries.get_failed_volunteers(self._reader, task=task, indexes=wanted):
             failed[index].append(volunteer)
         return [(row, failed[row["idx"]]) for row in rows]
+
+
+def _voter(row: sqlite3.Row) -> VoterRow:
+    volunteer, network, trusted, standing, picky_from, faults = row
+    return VoterRow(volunteer, network, bool(trusted), Standing(standing), picky_from, faults)

@@ -57,7 +57,7 @@ class Upkeep:
             sqlite3.OperationalError: the disk is full; begin again later.
         """
         writer = self._writer
-        for erase in (queries.erase_verdicts, queries.erase_payloads):
+        for erase in (queries.erase_verdicts, queries.erase_votes, queries.erase_payloads):
             first = 0
             while first < payloads:
                 count = self._rows
@@ -85,6 +85,7 @@ class Upkeep:
 
     async def _erase_task(self, task: int) -> None:
         await queries.erase_answer(self._writer, task=task)
+        await queries.erase_voters(self._writer, task=task)
         await queries.erase_task(self._writer, task=task)
         await queries.erase_unused_files(self._writer)
 

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from disio.errors import DisioError
-from tests.chaos.disk import enter_mount_namespace
+from tests.chaos.disk import unmount
+from tests.chaos.namespaces import Namespaces, enter
 from tests.chaos.run import FULL, SHORT, Outcome, chaos
 from tests.chaos.schedule import Fault
 
@@ -34,22 +35,21 @@ def main() -> int:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
     )  # its links are cut often
-    with tempfile.TemporaryDirectory(prefix="disio-chaos-", ignore_cleanup_errors=True) as temporary:
-        mounts = enter_mount_namespace(Path(temporary))
+    namespaces = enter()
+    with tempfile.TemporaryDirectory(prefix="disio-chaos-") as temporary:
         seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
         console.print(f"seed {seed}; the same faults again: make chaos SEED={seed}{' QUICK=1' * options.quick}")
         folder = Path(temporary) / "grid"
         folder.mkdir()
         try:
-            outcome = uvloop.run(_run(folder, seed, options, console, mounts=mounts))
+            outcome = uvloop.run(_run(folder, seed, options, console, namespaces))
         except DisioError as error:
             console.print(f"chaos: {error}", style="red")
             return 2
         finally:
             if options.keep is not None:
                 shutil.copytree(folder, options.keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("filler"))
-        if not mounts:
-            outcome.skipped.append("really full disks: no mount namespace is allowed here; file sizes were limited")
+            unmount(folder)
         if options.json:
             print(_as_json(outcome))
         else:
@@ -57,7 +57,9 @@ def main() -> int:
         return 0 if outcome.ok else 1
 
 
-async def _run(folder: Path, seed: int, options: argparse.Namespace, console: Console, *, mounts: bool) -> Outcome:
+async def _run(
+    folder: Path, seed: int, options: argparse.Namespace, console: Console, namespaces: Namespaces
+) -> Outcome:
     size = SHORT if options.quick else FULL
     columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -69,7 +71,7 @@ async def _run(folder: Path, seed: int, options: argparse.Namespace, console: Co
             told = f"faults: {fault.kind}, {fault.target}" if fault is not None else "faults"
             progress.update(faults, completed=begun, description=told)
 
-        return await chaos(folder, seed, size, mounts=mounts, watcher=show)
+        return await chaos(folder, seed, size, namespaces=namespaces, watcher=show)
 
 
 def _as_json(outcome: Outcome) -> str:

@@ -1,6 +1,5 @@
-"""Disks that can be filled. With mounts, each data directory is a small file system of its own and is really full.
+"""Disks that can be filled. In a mount namespace each data directory is a small file system, and really full.
 
-Mounts need a mount namespace: root has one for the asking, others where the kernel lets them make a user namespace.
 Without one, the limit on the size of a process's files stands for the disk: writing fails as on a full disk, but only
 where a file would grow.
 """
@@ -8,18 +7,13 @@ where a file would grow.
 import contextlib
 import os
 import resource
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-MARK: Final = "DISIO_CHAOS_MOUNTS"
-"""Set for the process that runs in a mount namespace of its own."""
 SIZE: Final = 256 * 1024 * 1024
 _FILLER: Final = "filler"
-_PROBE: Final = 'mount -t tmpfs -o size=1m none "$0"'
 
 
 class Disk(Protocol):
@@ -32,31 +26,8 @@ class Disk(Protocol):
         """Undo :meth:`fill`; idempotent."""
 
 
-def enter_mount_namespace(folder: Path) -> bool:
-    """Go on in a mount namespace of our own, if there can be one: this program then starts anew.
-
-    Returns:
-        Whether we are in one.
-
-    Args:
-        folder: an empty folder, to try a mount on.
-    """
-    if os.environ.get(MARK):
-        return True
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return False
-    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = [unshare, *as_root, "--mount", "--propagation", "private"]
-    tried = subprocess.run([*command, "sh", "-c", _PROBE, str(folder)], check=False, capture_output=True)
-    if tried.returncode == 0:
-        os.environ[MARK] = "1"
-        os.execv(unshare, [*command, *sys.orig_argv])
-    return False
-
-
 class Mounted:
-    """A small file system of its own. It lasts as long as our mount namespace."""
+    """A small file system of its own, until :func:`unmount` or the end of our mount namespace."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,6 +50,13 @@ class Mounted:
     def free(self) -> None:
         """Give the pages back."""
         (self._path / _FILLER).unlink(missing_ok=True)
+
+
+def unmount(folder: Path) -> None:
+    """Let go of all file systems in a folder; what they held is gone."""
+    for path in folder.iterdir():
+        if path.is_mount():
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 class Limited:

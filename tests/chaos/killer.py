@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tests.chaos.namespaces import set_network
 from tests.chaos.schedule import Fault, Kind
 from tests.chaos.world import Volunteers, World
 
@@ -57,6 +58,8 @@ class Killer:
                 await self._hit_process(fault)
             case Kind.FILL:
                 await self._hit_disk(fault)
+            case Kind.NO_NETWORK:
+                await self._hit_network(fault)
             case Kind.REPLAY | Kind.STEAL | Kind.WITHHOLD:
                 await self._misbehave(fault)
             case _:
@@ -88,6 +91,13 @@ class Killer:
             for name in links:
                 self._world.relays[name].cut()
             await asyncio.sleep(fault.seconds)
+
+    async def _hit_network(self, fault: Fault) -> None:
+        await asyncio.to_thread(set_network, up=False)
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            set_network(up=True)
 
     async def _misbehave(self, fault: Fault) -> None:
         victim = self._world.victims[fault.target]

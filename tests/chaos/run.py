@@ -12,6 +12,7 @@ import httpx
 from tests.chaos.checker import Findings, check_manager, check_spool
 from tests.chaos.journal import Entry, read
 from tests.chaos.killer import Killer
+from tests.chaos.namespaces import Namespaces
 from tests.chaos.processes import Memory, adopt_orphans, descendants
 from tests.chaos.schedule import Fault, make_schedule
 from tests.chaos.work import Work, make_work
@@ -71,14 +72,14 @@ Watcher = Callable[[int, int, Fault | None], None]
 """Told how many results are accepted, how many faults have begun, and the newest one."""
 
 
-async def chaos(folder: Path, seed: int, size: Size, *, mounts: bool, watcher: Watcher) -> Outcome:
+async def chaos(folder: Path, seed: int, size: Size, *, namespaces: Namespaces, watcher: Watcher) -> Outcome:
     """Run it.
 
     Args:
         folder: an empty one; it holds all that the run leaves.
         seed: decides the schedule of faults.
         size: how large.
-        mounts: whether file systems can be mounted.
+        namespaces: where file systems can be mounted, and the network taken down.
         watcher: told how it goes.
     """
     adopt_orphans()
@@ -86,7 +87,7 @@ async def chaos(folder: Path, seed: int, size: Size, *, mounts: bool, watcher: W
     before = set(descendants())
     outcome = Outcome(seed)
     findings = outcome.findings
-    world = World(folder, volunteers=size.volunteers, each=size.each, pace=size.pace, mounts=mounts)
+    world = World(folder, volunteers=size.volunteers, each=size.each, pace=size.pace, namespaces=namespaces)
     async with world:
         works = await _submit(world, size.payloads)
         memory = Memory(lambda: _processes(world))

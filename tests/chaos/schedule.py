@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """No byte passes a link for a while, and nobody is told."""
     HALF_CLOSE = "half-close"
     """One side of each connection sees its end, the other does not; after a while all is reset."""
+    NO_NETWORK = "no network"
+    """The network device is taken down for a while: no link carries anything."""
     FILL = "full disk"
     """Not one byte more can be written to a data directory for a while; a distributor is cut from its managers too."""
     REPLAY = "replay"
@@ -59,6 +61,7 @@ SECONDS: Final[Mapping[Kind, tuple[float, float]]] = {
     Kind.CUT_MIDWAY: (0.5, 4.0),
     Kind.STALL: (0.5, 8.0),
     Kind.HALF_CLOSE: (0.5, 5.0),
+    Kind.NO_NETWORK: (0.5, 6.0),
     Kind.FILL: (1.0, 6.0),
     Kind.REPLAY: (0.0, 0.0),
     Kind.STEAL: (0.0, 0.0),

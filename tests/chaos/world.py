@@ -14,6 +14,7 @@ from disio.errors import BrowserError, DisioError
 from disio.testing import Browser, Grid, Process, find_browser, open_browser, open_site
 from disio.testing.processes import die_with_parent
 from tests.chaos.disk import Disk, Limited, Mounted
+from tests.chaos.namespaces import Namespaces
 from tests.chaos.relay import Relay
 from tests.chaos.schedule import Kind
 
@@ -168,10 +169,10 @@ class World:
         volunteers: processes of protocol-speaking volunteers.
         each: volunteers in each.
         pace: seconds that one of them rests after each result, until :meth:`be_calm`.
-        mounts: whether file systems can be mounted.
+        namespaces: where file systems can be mounted, and the network taken down.
     """
 
-    def __init__(self, folder: Path, *, volunteers: int, each: int, pace: float, mounts: bool) -> None:
+    def __init__(self, folder: Path, *, volunteers: int, each: int, pace: float, namespaces: Namespaces) -> None:
         self.folder = folder
         self.skipped: list[str] = []
         """What could not be done here, and why."""
@@ -182,7 +183,11 @@ class World:
         self.disks: dict[str, Disk] = {}
         self._counts = volunteers, each
         self._pace = pace
-        self._mounts = mounts
+        self._namespaces = namespaces
+        if not namespaces.mounts:
+            self.skipped.append("really full disks: no mount namespace is allowed here; file sizes are limited instead")
+        if not namespaces.network:
+            self.skipped.append("a network that is down: no network namespace is allowed here")
         self._calm = folder / "calm"
         self._stack = contextlib.AsyncExitStack()
 
@@ -232,7 +237,7 @@ class World:
         self._stack.callback(watching.cancel)
 
     def _disk(self, path: Path, process: GridProcess) -> Disk:
-        return Mounted(path) if self._mounts else Limited(path, lambda: process.process.pid)
+        return Mounted(path) if self._namespaces.mounts else Limited(path, lambda: process.process.pid)
 
     async def open_volunteers(self) -> None:
         """Start everybody who computes."""
@@ -291,6 +296,7 @@ class World:
             Kind.CUT_MIDWAY: [inner, outer],
             Kind.STALL: [inner, outer],
             Kind.HALF_CLOSE: [inner, outer],
+            Kind.NO_NETWORK: [["loopback"] if self._namespaces.network else []],
             Kind.FILL: [managers, distributors],
             Kind.REPLAY: [volunteers],
             Kind.STEAL: [volunteers],

@@ -12,10 +12,10 @@ from tests.chaos.disk import Limited
 FILL = """
 import os, sys
 from pathlib import Path
-from tests.chaos.disk import Mounted, enter_mount_namespace
+from tests.chaos.disk import Mounted, unmount
+from tests.chaos.namespaces import enter
 folder = Path(sys.argv[1])
-(folder / "probe").mkdir(exist_ok=True)
-if not enter_mount_namespace(folder / "probe"):
+if not enter().mounts:
     sys.exit(77)
 disk = Mounted(folder / "data")
 (folder / "data" / "old").write_bytes(b"kept")
@@ -29,6 +29,8 @@ else:
 disk.free()
 (folder / "data" / "new").write_bytes(b"x" * 4096)
 assert (folder / "data" / "old").read_bytes() == b"kept"
+unmount(folder)
+assert not any((folder / "data").iterdir())
 """
 
 

@@ -7,6 +7,7 @@ is ended when it says nothing for too long.
 import asyncio
 import base64
 import contextlib
+import errno
 import os
 import signal
 import struct
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from disio.errors import UnitError
 from disio.manager import sandbox_child as child
@@ -26,7 +28,10 @@ from disio.unit.codec import MAX_BYTES
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 RESULT_PACK_BYTES: Final = 1024 * 1024
 _STDERR_KEPT: Final = 4000
+_RETRY_SECONDS: Final = 1.0
 _HEAD: Final = struct.Struct("<cI")
+
+_log = structlog.get_logger("disio.sandbox")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ class _Child:
 
     async def __aenter__(self) -> "_Child":
         async with contextlib.AsyncExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="disio-", ignore_cleanup_errors=True))
+            folder = stack.enter_context(await self._folder())
             self._process = await self._start(folder)
             stack.push_async_callback(self._end)
             self._stderr = asyncio.create_task(self._read_stderr())
@@ -157,6 +162,24 @@ class _Child:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder for the child alone; while the disk is full it is waited for, as for the database."""
+        told = False
+        while True:
+            try:
+                return tempfile.TemporaryDirectory(prefix="disio-", ignore_cleanup_errors=True)
+            except OSError as error:
+                # ENOENT: what tempfile says when it finds no directory in which it can write.
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT):
+                    raise UnitError(
+                        f"{self._name} cannot be run: the manager cannot make a folder for it ({error}); "
+                        "set TMPDIR to a directory that it can write"
+                    ) from None
+                if not told:
+                    _log.error("a unit's code waits for a folder; make room for temporary files", reason=str(error))
+                told = True
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _start(self, folder: str) -> asyncio.subprocess.Process:
         try:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +18,27 @@ from disio.unit.codec import decode, encode
 
 from .scripted import eventually
 
+NO_ROOM = """
+import asyncio, os, subprocess, sys, tempfile
+from disio.manager.sandbox import Limits, Made
+from tests.chaos.namespaces import enter
+from tests.unit.manager.test_sandbox import code, made
+folder = sys.argv[1]
+if not enter().mounts:
+    sys.exit(77)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=2", "none", folder], check=True)
+open(folder + "/filler", "w").close()
+tempfile.tempdir = folder
+
+async def main():
+    splitting = asyncio.create_task(made(code("def split(params):\\n    yield params\\n", 5)))
+    await asyncio.sleep(0.3)
+    assert not splitting.done()
+    os.unlink(folder + "/filler")
+    assert (await splitting)[0] == [5]
+
+asyncio.run(main())
+"""
 QUICK = Limits(silence=20.0)
 
 
@@ -252,3 +275,14 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return ""
+
+
+def test_split_waits_for_room_on_the_disk(tmp_path: Path) -> None:
+    """While nothing can be written for temporary files, neither the manager nor the task ends; then it goes on."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", NO_ROOM, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if ended.returncode == 77:
+        pytest.skip("no mount namespace is allowed here, so no disk can be filled")
+    assert ended.returncode == 0, ended.stderr
+    assert "make room for temporary files" in ended.stdout + ended.stderr

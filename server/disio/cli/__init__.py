@@ -19,6 +19,7 @@ _COMMANDS = {
         "Compute hexadecimal digits of pi in real browsers, check every one, compare the speeds.",
     ),
     "submit": ("disio.cli.submit:submit", "Submit a work unit with parameters."),
+    "map": ("disio.cli.pipe:pipe", "Compute payloads from standard input, results to standard output."),
     "status": ("disio.cli.tasks:status", "Show all tasks, or one."),
     "results": ("disio.cli.results:results", "Write a task's results, failures or answer."),
     "explain": ("disio.cli.explain:explain", "Sum up why payloads of a task failed."),

@@ -2,16 +2,26 @@
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from disio.cli import output
+from disio.cli.ranges import one_value, values_of
 from disio.errors import UsageError
+from disio.sweeps import grid
 
 ParamOption = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter: JSON if it is JSON, else text. Repeatable."),
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="KEY=VALUE",
+        help="A parameter: JSON, a range 1:10 or 0:1:0.1 or 0:1@5, a list x,y, or text. Repeatable.",
+    ),
 ]
 ParamsOption = Annotated[
     str | None,
@@ -44,26 +54,42 @@ def parse_data(pairs: list[str] | None) -> dict[str, str]:
     return files
 
 
-def parse_parameters(pairs: list[str] | None, whole: str | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters of a task. ``payloads``: every combination, if some of them are ranges or lists; else None."""
+
+    params: dict[str, Any]
+    payloads: Iterable[dict[str, Any]] | None
+    count: int = 0
+
+
+def parse_parameters(pairs: list[str] | None, whole: str | None) -> Parameters:
     """Parameters from both options; single ones win.
 
     Raises:
-        UsageError: a pair has no ``=``, or the whole is no JSON object.
+        UsageError: a pair has no ``=``, a range has no values, or the whole is no JSON object.
     """
     params = {} if whole is None else _parse_whole(whole)
+    axes: dict[str, Sequence[Any]] = {}
     for pair in pairs or ():
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{pair!r} is no parameter; write KEY=VALUE, for example -p digits=1000")
-        params[key] = _parse_value(text)
-    return params
+        values = values_of(text)
+        if values is None:
+            params[key] = one_value(text)
+        else:
+            axes[key] = values
+    if not axes:
+        return Parameters(params, None)
+    sweep = grid(**axes)
+    return Parameters(params, ({**params, **combination} for combination in sweep), len(sweep))
 
 
-def _parse_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+def tell_sweep(given: Parameters) -> None:
+    """Say how many payloads ranges and lists give: a text with a comma may have been meant as text."""
+    if given.payloads is not None:
+        output.err.print(f"[dim]{given.count:,} payloads, one for each combination of the ranges and lists[/]")
 
 
 def _parse_whole(text: str) -> dict[str, Any]:

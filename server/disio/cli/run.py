@@ -10,8 +10,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from disio.cli import output
+from disio.cli.checking import check_first
 from disio.cli.commands import JsonOption
-from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
+from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.cli.results import printable, write_chunks
 from disio.client.kits import data_paths
 from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
@@ -25,6 +26,10 @@ def run(
     module: Annotated[Path, typer.Argument(metavar="UNIT", help="The work unit: a Python module with run(payload).")],
     *,
     local: Annotated[bool, typer.Option("--local", help="On this machine, all cores, without a grid.")] = False,
+    check: Annotated[
+        int,
+        typer.Option(metavar="COUNT", help="Only compare so many payloads here and in a browser, to the byte.", min=0),
+    ] = 0,
     param: ParamOption = None,
     params: ParamsOption = None,
     data: DataOption = None,
@@ -41,14 +46,24 @@ def run(
 
     Examples:
       disio run pi_digits.py --local -p digits=1000
+      disio run epidemic.py --local -p beta=0.1:0.5:0.1 -p gamma=0.05,0.1
       disio run mandelbrot.py --local -p width=400 -p height=300 -o picture.png
     """
+    given = parse_parameters(param, params)
+    if check:
+        check_first(module, given.params, given.payloads, check)
+        return
     if not local:
         raise UsageError("say --local to run it on this machine; to run it on a grid use `disio submit`")
-    values = parse_parameters(param, params)
+    tell_sweep(given)
     with _Bar() as bar:
         ran = run_local(
-            read_unit(module), values, data=data_paths(parse_data(data)), processes=processes, on_progress=bar.show
+            read_unit(module),
+            given.params,
+            payloads=given.payloads,
+            data=data_paths(parse_data(data)),
+            processes=processes,
+            on_progress=bar.show,
         )
     if ran.log:
         output.err.print(ran.log.rstrip("\n"), markup=False)

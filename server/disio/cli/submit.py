@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from disio.cli import output
+from disio.cli.checking import check_first
 from disio.cli.commands import JsonOption, UrlOption
-from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
+from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.client import Client, Task
 from disio.client.progress import TaskProgress
 from disio.wire.api import encode
@@ -24,6 +25,9 @@ def submit(
     manager: Annotated[
         str, typer.Option(metavar="ID", help="Which manager shall own it.", show_default="the least busy")
     ] = "",
+    check: Annotated[
+        int, typer.Option(metavar="COUNT", help="First compare so many payloads with a browser, to the byte.", min=0)
+    ] = 0,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end; status 0 only if it finished without failures.")
     ] = False,
@@ -34,12 +38,26 @@ def submit(
 
     Examples:
       disio submit pi_digits.py -p digits=1000 --wait
+      disio submit epidemic.py -p beta=0.1:0.5:0.1 -p gamma=0.05,0.1 -p model=SIR
       disio submit align.py --data genome=chr21.fa -p reads=1000
       disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5
     """
-    values = parse_parameters(param, params)
+    given = parse_parameters(param, params)
+    tell_sweep(given)
+    payloads = given.payloads
+    if check:
+        checked = check_first(module, given.params, payloads, check)
+        payloads = None if payloads is None else checked
     with Client(url) as client:
-        task = client.submit(module, values, data=parse_data(data), name=name, priority=priority, manager=manager)
+        task = client.submit(
+            module,
+            given.params,
+            payloads=payloads,
+            data=parse_data(data),
+            name=name,
+            priority=priority,
+            manager=manager,
+        )
         if not wait:
             _tell(task, as_json=as_json, ended=False)
             return

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from disio.cli import output
 from disio.cli.commands import JsonOption
-from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters
+from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters, tell_sweep
 from disio.client.local import read_unit
 from disio.errors import UsageError
 from disio.figures import duration, milliseconds
@@ -49,12 +49,20 @@ def trial(
       disio test sweep.py --params @params.json --browser chromium --browser firefox --junit report.xml
     """
     unit = read_unit(module)
-    values = parse_parameters(param, params)
+    given = parse_parameters(param, params)
+    tell_sweep(given)
     for warning in lint(unit):
         output.err.print(f"[yellow]warning[/] {unit.filename}, {warning}", highlight=False)
     with _Bars() as bars:
         tried = asyncio.run(
-            try_unit(unit, values, browsers=browsers or ["chromium"], limit=payloads, on_progress=bars.show)
+            try_unit(
+                unit,
+                given.params,
+                payloads=given.payloads,
+                browsers=browsers or ["chromium"],
+                limit=payloads,
+                on_progress=bars.show,
+            )
         )
     if target is not None:
         try:

@@ -7,7 +7,7 @@ process costs the payload that did it.
 import base64
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -118,6 +118,7 @@ def run_local(
     unit: Unit,
     params: Mapping[str, Any],
     *,
+    payloads: Iterable[Any] | None = None,
     data: Mapping[str, Path] | None = None,
     processes: int | None = None,
     split_timeout: float = SPLIT_SECONDS,
@@ -131,6 +132,7 @@ def run_local(
     Args:
         unit: see :func:`read_unit`.
         params: values that the codec takes.
+        payloads: take the place of ``split``.
         data: files of shared data by name.
         processes: how many compute at a time; default: one for each core that this process may use.
         split_timeout: the longest that ``split`` may take from one payload to the next, in seconds.
@@ -172,7 +174,8 @@ def run_local(
 
     timeout = unit.metadata.timeout
     times = {"timeout": timeout, "split_timeout": split_timeout}
-    with Pool(unit.source, json.dumps(info), processes=count, limit=limit, **times) as pool:
+    given = None if payloads is None else map(codec.encode, payloads)
+    with Pool(unit.source, json.dumps(info), processes=count, limit=limit, payloads=given, **times) as pool:
         pool.run(take, tell)
         ordered = [results[index] for index in sorted(results)]
         whole = unit.has_reduce and not failures

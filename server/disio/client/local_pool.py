@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import TracebackType
@@ -107,7 +108,15 @@ class Pool:
     """
 
     def __init__(
-        self, source: str, info: str, *, processes: int, timeout: float, split_timeout: float, limit: int | None = None
+        self,
+        source: str,
+        info: str,
+        *,
+        processes: int,
+        timeout: float,
+        split_timeout: float,
+        limit: int | None = None,
+        payloads: Iterator[bytes] | None = None,
     ) -> None:
         self.log = ""
         self._source = source
@@ -116,6 +125,7 @@ class Pool:
         self._timeout = timeout
         self._split_timeout = split_timeout
         self._limit = sys.maxsize if limit is None else limit
+        self._given = None if payloads is None else islice(payloads, limit)
         self._events: SimpleQueue[tuple[_Process, Frame | None]] = SimpleQueue()
         self._workers: list[_Process] = []
         self._ready: deque[tuple[int, bytes]] = deque()
@@ -183,9 +193,22 @@ class Pool:
     def _start(self) -> _Process:
         return _Process(self._source, self._info, self._events)
 
+    def _take_given(self, given: Iterator[bytes]) -> None:
+        """Payloads that did not come from ``split``, as far as they are needed soon."""
+        while not self._split_done and len(self._ready) < 2 * MAX_BATCH:
+            data = next(given, None)
+            if data is None:
+                self._split_done = True
+            else:
+                self._ready.append((self._next_index, data))
+                self._next_index += 1
+
     def _feed(self) -> bool:
         """Give work to whoever has none; False when there is nothing left to wait for."""
-        if self._splitter.opened and not (self._split_done or self._splitting) and len(self._ready) < 2 * MAX_BATCH:
+        if self._given is not None:
+            if self._splitter.opened:
+                self._take_given(self._given)
+        elif self._splitter.opened and not (self._split_done or self._splitting) and len(self._ready) < 2 * MAX_BATCH:
             self._splitting = True
             self._splitter.send({"do": "split", "count": MAX_BATCH, "bytes": MAX_BATCH_BYTES, "seconds": STEP_SECONDS})
         waiting = len(self._ready) + len(self._suspects)

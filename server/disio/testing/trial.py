@@ -4,7 +4,7 @@ import asyncio
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -96,6 +96,7 @@ async def try_unit(
     unit: Unit,
     params: Mapping[str, Any],
     *,
+    payloads: Iterable[Any] | None = None,
     browsers: Sequence[str] = ("chromium",),
     limit: int = FIRST_PAYLOADS,
     on_progress: Callable[[str, int, int], None] | None = None,
@@ -105,6 +106,7 @@ async def try_unit(
     Args:
         unit: see :func:`disio.client.local.read_unit`.
         params: the task's parameters.
+        payloads: take the place of ``split``.
         browsers: where to compute beside this machine.
         limit: how many payloads.
         on_progress: called with the place, the payloads that are done, and how many there are (0: not known yet).
@@ -121,6 +123,7 @@ async def try_unit(
         run_local,
         unit,
         params,
+        payloads=payloads,
         limit=limit,
         on_progress=lambda seen: tell(NATIVE, seen.answered + seen.failed, seen.payloads or 0),
     )
@@ -128,10 +131,10 @@ async def try_unit(
         raise UsageError(f"{unit.filename} has no payloads with these parameters; there is nothing to try")
     tried = [_natively(native)]
     if browsers:
-        payloads = [codec.decode(one.payload) for one in _in_order(native)]
+        given = [codec.decode(one.payload) for one in _in_order(native)]
         async with Grid() as grid:
             for browser in browsers:
-                told = await _in_browser(grid, unit, params, given=payloads, browser=browser, tell=tell)
+                told = await _in_browser(grid, unit, params, given=given, browser=browser, tell=tell)
                 tried.append(told)
     return Trial(unit=unit, tried=tried)
 

@@ -1,0 +1,146 @@
+"""``disio map`` on a real grid: a stream in, a stream out."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from disio.bundle import load
+from disio.errors import BundleError
+from disio.testing import Grid
+from disio.testing.volunteer import PythonVolunteer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+UNIT = """
+def run(payload):
+    if payload == 13:
+        raise ValueError("unlucky")
+    return [payload, payload * payload]
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
+    """A grid with one volunteer, and a unit in its directory."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+    async with Grid(tmp_path_factory.mktemp("grid")) as opened:
+        (opened.directory / "unit.py").write_text(UNIT)
+        running = asyncio.create_task(PythonVolunteer(opened.url, window=50).run())
+        yield opened
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def start(grid: Grid, *arguments: object) -> Process:
+    """The command, with pipes."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "disio", "map", str(grid.directory / "unit.py"), *map(str, arguments)),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, "DISIO_URL": grid.client.url},
+    )
+
+
+async def run(grid: Grid, text: str, *arguments: object) -> tuple[int, list[str], str]:
+    """Status, lines and complaints of one command."""
+    child = await start(grid, *arguments)
+    out, complaints = await asyncio.wait_for(child.communicate(text.encode()), 60)
+    return child.returncode or 0, out.decode().splitlines(), complaints.decode()
+
+
+def _lines(numbers: range | list[int]) -> str:
+    return "".join(f"{number}\n" for number in numbers)
+
+
+async def test_results_come_in_input_order(grid: Grid) -> None:
+    """A line for each payload, in order; a failure in its place, and status 1."""
+    status, lines, _ = await run(grid, _lines(range(20, 520)))
+    assert status == 0
+    assert [json.loads(line) for line in lines] == [{"index": n - 20, "result": [n, n * n]} for n in range(20, 520)]
+    status, lines, complaints = await run(grid, _lines([1, 13, 2]), "--bare")
+    assert (status, lines) == (1, ["[1,1]", "null", "[2,4]"])
+    assert "1 failed" in complaints
+    status, lines, _ = await run(grid, _lines([13]))
+    assert json.loads(lines[0])["failure"] == {"kind": "exception", "message": "ValueError: unlucky"}
+    status, lines, _ = await run(grid, "")
+    assert (status, lines) == (0, [])
+
+
+async def test_unordered_results_are_all_there(grid: Grid) -> None:
+    """As they come, each once."""
+    status, lines, _ = await run(grid, _lines(range(20, 220)), "--unordered")
+    assert status == 0
+    assert sorted(json.loads(line)["index"] for line in lines) == list(range(200))
+
+
+async def test_a_slow_writer_gets_answers_before_it_ends(grid: Grid) -> None:
+    """Each line is computed as it comes: a result is there while the input is still open."""
+    child = await start(grid)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    for number in (2, 3):
+        child.stdin.write(b"%d\n" % number)
+        await child.stdin.drain()
+        line = await asyncio.wait_for(child.stdout.readline(), 30)
+        assert json.loads(line)["result"] == [number, number * number]
+    child.stdin.close()
+    assert await asyncio.wait_for(child.wait(), 30) == 0
+
+
+async def test_a_line_that_is_no_json(grid: Grid) -> None:
+    """The error names the line; what came before it is answered."""
+    status, lines, complaints = await run(grid, "1\n2\noops\n4\n")
+    assert (status, len(lines)) == (2, 2)
+    assert "line 3 of the input is no JSON" in complaints
+    status, _, complaints = await run(grid, "", "-p", "a=1:5")
+    assert (status, "standard input" in complaints) == (2, True)
+
+
+async def test_interrupted_and_gone_on_with(grid: Grid, tmp_path: Path) -> None:
+    """After Ctrl-C the task goes on by --resume with the same input: every payload is answered once, in order."""
+    target = tmp_path / "results.ndjson"
+    child = await start(grid, "-o", target)
+    assert child.stdin is not None
+    assert child.stderr is not None
+    task = (await asyncio.wait_for(child.stderr.readline(), 30)).decode().split()[-1]
+    child.stdin.write(_lines(range(20, 50)).encode())
+    await child.stdin.drain()
+    while (await grid.client.task(task, since=0, wait=1.0)).accepted < 30:
+        assert child.returncode is None
+    child.send_signal(signal.SIGINT)
+    complaints = (await asyncio.wait_for(child.stderr.read(), 30)).decode()
+    assert await child.wait() == 130
+    assert f"--resume {task} -o {target}" in complaints
+    with target.open("ab") as file:
+        file.write(b'{"index": 99, "resu')  # as if it had been cut off in the middle of a line
+    status, _, _ = await run(grid, _lines(range(20, 120)), "-o", target, "--resume", task)
+    assert status == 0
+    assert [json.loads(line) for line in target.read_text().splitlines()] == [
+        {"index": n - 20, "result": [n, n * n]} for n in range(20, 120)
+    ]
+
+
+async def test_a_reader_that_goes_away_ends_the_task(grid: Grid) -> None:
+    """As in `disio map ... | head`: nobody wants the rest, the task is cancelled."""
+    command = f"yes 5 | {sys.executable} -m disio map {grid.directory / 'unit.py'} --name endless | head -n 3"
+    child = await asyncio.create_subprocess_shell(
+        command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, "DISIO_URL": grid.client.url}
+    )
+    out, _ = await asyncio.wait_for(child.communicate(), 60)
+    assert len(out.splitlines()) == 3
+    task = next(task for task in await grid.client.tasks() if task.name == "endless")
+    assert (await task.wait(timeout=30)).state == "cancelled"

@@ -171,7 +171,7 @@ class Bridge {
     const share = this.#options.share ?? this.#conditions.share;
     if (share !== this.#share) this.#cell.postMessage({ type: "pace", share });
     this.#share = share;
-    this.#report();
+    this.#change();
   }
 
   /** Loaded while the bundle is on its way; computing does not wait for it. */

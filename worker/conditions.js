@@ -6,6 +6,7 @@
 const BATTERY_FLOOR = 0.4;
 /** Computing makes a device busy by itself: it goes on when the device was not called busy for so long. */
 const RELIEF_MS = 20_000;
+const LOOK_MS = 2000;
 /** Share of the time of a core: on a desktop without a battery, where that is not known or a battery is there, on a small device. */
 const SHARES = Object.freeze({ desktop: 0.5, portable: 0.3, small: 0.2 });
 
@@ -46,7 +47,7 @@ export function usualShare(battery, small) {
 
 /**
  * @typedef {EventTarget & {charging: boolean, level: number}} BatteryManager
- * @typedef {Navigator & {getBattery?: () => Promise<BatteryManager>, connection?: EventTarget & {saveData?: boolean},
+ * @typedef {Navigator & {getBattery?: () => Promise<BatteryManager>, connection?: {saveData?: boolean},
  *   userAgentData?: {mobile: boolean}}} FullNavigator
  */
 
@@ -67,7 +68,7 @@ export class Conditions {
   constructor() {
     const changed = () => this.onChange();
     document.addEventListener("visibilitychange", changed);
-    this.#navigator.connection?.addEventListener?.("change", changed);
+    setInterval(changed, LOOK_MS); // not every browser has an event for data saver
     this.#watchBattery(changed).catch(() => {}); // a site may forbid it: then it is not known
   }
 
@@ -112,7 +113,7 @@ export class Conditions {
     while (this.reason === "hidden" || this.reason === "saver") {
       await new Promise((resolve) => {
         document.addEventListener("visibilitychange", resolve, { once: true });
-        this.#navigator.connection?.addEventListener?.("change", resolve, { once: true });
+        setTimeout(resolve, LOOK_MS);
       });
     }
   }

@@ -59,7 +59,7 @@
   section.dir = "auto";
   yes.onclick = () => {
     answer("yes");
-    section.inert = true;
+    section.style.opacity = "0.6"; // it stays until the badge is there, and keeps the focus for it
     disio.start();
   };
   no.onclick = () => disio.stop();
@@ -142,7 +142,7 @@
       yes.textContent = own.start;
       no.textContent = own.refuse;
       section.lang = options.language;
-      section.inert = false;
+      section.style.opacity = "";
       place();
       root.append(section);
       show({ state: "asking" });
@@ -162,7 +162,7 @@
       patience = setTimeout(() => {
         end();
         if (tries % homes.length) return this.start();
-        section.inert = false;
+        section.style.opacity = "";
         title.textContent = said.failed;
         show({ state: "failed" });
       }, homes[1] ? 7000 : 30000);

@@ -200,9 +200,9 @@ function build(words) {
   const texts = {
     state: make("b", ""),
     count: make("span", "count"),
-    title: make("h1", ""),
+    title: make("h2", "title"),
     why: make("p", "why"),
-    task: make("h2", ""),
+    task: make("h3", ""),
     description: make("p", ""),
     results: make("dd", ""),
     time: make("dd", ""),
@@ -236,7 +236,7 @@ function build(words) {
   const panel = make("div", "panel", header, texts.why, what, make("dl", "", row("results"), row("time"), row("share")), actions);
   panel.append(make("p", "sealed", words("sealed")));
   panel.hidden = true;
-  const main = make("main", "", pill, panel);
+  const main = make("main", "", make("h1", "unseen", "Disio"), pill, panel);
   return { main, pill, panel, hide, what, link, image, first, stop, actions, texts };
 }
 

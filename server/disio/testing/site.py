@@ -27,10 +27,12 @@ code {{ font-size: .9em; }}
 </style>
 </head>
 <body>
+<main>
 <h1>An ordinary page, with one line more than usual</h1>
 <p>This page belongs to somebody who wants to help a research project. All that was added is one script tag.
 Visitors who agree lend a little computing time; everybody else notices nothing.</p>
 <p><code>&lt;script async src="{loader}"&gt;&lt;/script&gt;</code></p>
+</main>
 {report}<script async src="{loader}"{attributes}></script>
 </body>
 </html>
@@ -56,6 +58,7 @@ async def open_site(
     attributes: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     host: str = "127.0.0.1",
+    html: str = "",
     on_status: Callable[[Status], None] | None = None,
 ) -> AsyncIterator[str]:
     """Serve a page with the loader of ``distributor`` on a free port; yields the page's address.
@@ -65,10 +68,12 @@ async def open_site(
         attributes: ``data-`` attributes for the script tag, for example ``{"data-consent": "granted"}``.
         headers: extra response headers, for example a Content-Security-Policy.
         host: the loopback name or address that the page is served on.
+        html: another page, with a tag of its own.
         on_status: called with the page's status whenever its state changes, or more results are safe.
     """
     text = "".join(f' {name}="{value}"' for name, value in (attributes or {}).items())
-    page = PAGE.format(loader=f"{distributor}/disio.js", attributes=text, report=REPORT if on_status else "")
+    report = REPORT if on_status else ""
+    page = html or PAGE.format(loader=f"{distributor}/disio.js", attributes=text, report=report)
     app = Quart("disio-site")
 
     @app.get("/")

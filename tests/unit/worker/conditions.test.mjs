@@ -29,3 +29,25 @@ test("a desktop gives more of a core than what may run on a battery, and that mo
   for (const other of [null, battery(false, 1), battery(true, 0.9)]) assert.equal(usualShare(other, false), 0.3);
   assert.equal(usualShare(battery(true, 1), true), 0.2);
 });
+
+test("it goes on 20 seconds after the device was last called busy", async ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  if (!globalThis.navigator) Object.assign(globalThis, { navigator: { userAgent: "node" } });
+  Object.assign(globalThis, { document: Object.assign(new EventTarget(), { hidden: false }) });
+  const { Conditions } = await import("../../../worker/conditions.js");
+  const conditions = new Conditions();
+  const seen = /** @type {string[]} */ ([]);
+  conditions.onChange = () => seen.push(conditions.reason);
+  conditions.pressure("fair");
+  assert.equal(conditions.reason, "");
+  conditions.pressure("serious");
+  conditions.pressure("nominal");
+  mock.timers.tick(15_000);
+  conditions.pressure("critical");
+  conditions.pressure("fair");
+  mock.timers.tick(19_000);
+  assert.equal(conditions.reason, "pressure");
+  mock.timers.tick(1_000);
+  assert.equal(conditions.reason, "");
+  assert.equal(seen.at(-1), "");
+});

@@ -1,0 +1,182 @@
+"""A visitor is asked, in words that say what for; agrees, refuses, withdraws; all within reach of everyone."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.async_api import Frame, Page
+
+from disio.assets import asset
+from disio.testing import Grid
+
+from .conftest import Visit, Visits, project_root
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+
+STEADY = {"data-dedicated": "", "data-cpu": "0.3"}
+"""Pauses by themselves, on a busy machine, are no part of these tests."""
+
+
+def question(visit: Visit) -> Any:
+    """The card that asks."""
+    return visit.page.locator("disio-badge section")
+
+
+async def test_nothing_but_the_loader_before_yes(visit: Visits, grid: Grid) -> None:
+    """The question says what for, how much and how long, and until it is answered nothing else is downloaded."""
+    async with visit() as visitor:
+        await question(visitor).wait_for()
+        text = await question(visitor).inner_text()
+        for part in ("Hexadecimal digits of pi", "50% of a processor core", "90 days", "Stop at any time"):
+            assert part in text
+        await visitor.page.wait_for_load_state("networkidle")
+        ours = [url for url in visitor.requests if url.startswith(grid.url)]
+        assert ours == [f"{grid.url}/disio.js"]
+        assert await visitor.page.evaluate("[document.cookie, localStorage.length, frames.length]") == ["", 0, 0]
+        assert await visitor.page.evaluate("Object.keys(window).filter((name) => /disio/i.test(name))") == ["disio"]
+
+
+async def test_yes_is_remembered_and_withdrawn_with_one_click(visit: Visits) -> None:
+    """After a yes the next page computes at once; after "Stop" nothing is left, and the next page does not ask."""
+    async with visit(attributes=STEADY) as visitor:
+        await question(visitor).get_by_role("button", name="Start").click()
+        await visitor.computing()
+        assert await question(visitor).count() == 0
+        assert (await visitor.page.evaluate("localStorage.disio")).startswith("yes ")
+        await visitor.page.reload()
+        await visitor.computing()
+        await visitor.open_panel()
+        await visitor.bridge.get_by_role("button", name="Stop").click()
+        await visitor.until("status.state === 'idle'")
+        assert await visitor.page.locator("disio-badge").count() == 0
+        assert await visitor.page.evaluate("frames.length") == 0
+        await visitor.page.reload()
+        await visitor.until("status.state === 'idle'")
+        assert await visitor.page.locator("disio-badge").count() == 0
+        await visitor.page.evaluate("disio.ask()")
+        await question(visitor).wait_for()
+
+
+async def test_no_is_remembered_until_its_time_is_over(visit: Visits) -> None:
+    """Who has refused is not asked again on the next page, but when the answer has lost its force."""
+    async with visit(attributes={"data-remember": "7"}) as visitor:
+        await question(visitor).get_by_role("button", name="No, thanks").click()
+        assert await visitor.page.locator("disio-badge").count() == 0
+        kept = await visitor.page.evaluate("localStorage.disio.split(' ')[1] - Date.now()")
+        assert 6.9 < kept / 86_400_000 <= 7
+        await visitor.page.reload()
+        await visitor.until("status.state === 'idle'")
+        assert await question(visitor).count() == 0
+        await visitor.page.evaluate("localStorage.disio = `no ${Date.now() - 1}`")
+        await visitor.page.reload()
+        await question(visitor).wait_for()
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ja", "zh"])
+async def test_languages(visit: Visits, grid: Grid, language: str) -> None:
+    """The browser's language decides; a tag that names one gets it, by the loader alone."""
+    words = json.loads((asset("worker") / f"words/{language}.json").read_text())["question"]
+    async with visit(locale=language) as visitor:
+        await question(visitor).wait_for()
+        assert await question(visitor).locator("h2").inner_text() == words["title"]
+        assert await question(visitor).get_attribute("lang") == language
+    async with visit(attributes={"data-language": language}, locale="pt") as visitor:
+        await question(visitor).wait_for()
+        assert await question(visitor).locator("button").first.inner_text() == words["start"]
+        ours = {url for url in visitor.requests if url.startswith(grid.url)}
+        assert ours <= {f"{grid.url}/disio.js", f"{grid.url}/disio.js?lang={language}"}
+
+
+async def test_the_panel_speaks_the_language(visit: Visits) -> None:
+    """What follows the question is in its language, and says what is computed and what was given."""
+    async with visit(attributes={**STEADY, "data-consent": "granted"}, locale="de") as visitor:
+        await visitor.computing()
+        await visitor.open_panel()
+        text = await visitor.bridge.locator(".panel").inner_text()
+        for part in ("Rechnet", "Digits of pi", "Ergebnisse von Ihnen", "Gespendete Zeit", "30 %", "Beenden"):
+            assert part in text.replace("\u00a0", " "), text
+
+
+async def test_a_site_that_asks_itself(visit: Visits) -> None:
+    """``granted`` starts without a question and stores nothing; ``manual`` waits for the site."""
+    async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:
+        await visitor.computing()
+        assert await visitor.page.evaluate("localStorage.length") == 0
+    async with visit(attributes={**STEADY, "data-consent": "manual"}) as visitor:
+        await visitor.until("status.state === 'idle'")
+        assert await visitor.page.locator("disio-badge").count() == 0
+        await visitor.page.evaluate("disio.start()")
+        await visitor.computing()
+
+
+async def test_by_keyboard_alone(visit: Visits) -> None:
+    """Tab and Enter lead from the question to the panel and out of it; the focus is never lost."""
+    async with visit(attributes=STEADY) as visitor:
+        await question(visitor).wait_for()
+        press = visitor.page.keyboard.press
+        await press("Tab")
+        assert await visitor.page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "Start"
+        await press("Enter")
+        await visitor.computing()
+        await visitor.page.wait_for_function("document.activeElement?.shadowRoot?.activeElement?.tagName === 'IFRAME'")
+        await press("Tab")
+        await press("Enter")
+        await visitor.bridge.locator(".panel").wait_for()
+        assert await visitor.bridge.evaluate("document.activeElement.className") == "hide"
+        await press("Escape")
+        await visitor.bridge.locator(".pill").wait_for()
+        assert await visitor.bridge.evaluate("document.activeElement.className") == "pill"
+
+
+async def violations(frame: Page | Frame) -> list[str]:
+    """What axe-core finds in a document, its open shadow roots included."""
+    await frame.evaluate((project_root() / "worker/node_modules/axe-core/axe.min.js").read_text())
+    found = await frame.evaluate("axe.run(document, { iframes: false })")
+    return [
+        f"{one['id']}: {node['html']}: {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing(visit: Visits, scheme: str) -> None:
+    """Question, badge and panel, computing and paused, are accessible by the rules of axe-core; on a phone."""
+    if not (project_root() / "worker/node_modules/axe-core").is_dir():
+        pytest.skip("axe-core is not installed (needs npm, then make setup)")
+    phone = {"viewport": {"width": 360, "height": 640}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    async with visit(attributes={**STEADY, "data-link": "https://example.org"}, **phone) as visitor:
+        await question(visitor).wait_for()
+        assert await violations(visitor.page) == []
+        await question(visitor).locator("button").first.click()
+        await visitor.computing()
+        assert await violations(visitor.bridge) == []
+        await visitor.open_panel()
+        assert await violations(visitor.bridge) == []
+        assert await visitor.bridge.evaluate("getComputedStyle(document.querySelector('.dot')).animationName") == "none"
+        await visitor.bridge.get_by_role("button", name="Pause").click()
+        await visitor.until("status.state === 'paused' && status.reason === 'visitor'")
+        assert await violations(visitor.bridge) == []
+        assert await violations(visitor.page) == []
+        box = await visitor.page.locator("disio-badge iframe").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+        assert box["height"] > 250
+        assert await visitor.bridge.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_where_the_text_runs_from_right_to_left(visit: Visits) -> None:
+    """On a page that is written from right to left, question and badge stay whole and on the screen."""
+    html = '<!doctype html><html lang="ar" dir="rtl"><title>x</title><script src="LOADER"></script></html>'
+    async with visit(html=html.replace("LOADER", await loader(visit))) as visitor:
+        await question(visitor).wait_for()
+        box = await question(visitor).bounding_box()
+        assert box is not None
+        assert box["width"] == 340
+        assert await question(visitor).evaluate("(section) => getComputedStyle(section).direction") == "ltr"
+
+
+async def loader(visit: Visits) -> str:
+    """The address of the loader."""
+    async with visit() as visitor:
+        address: str = await visitor.page.evaluate("document.querySelector('script[src]').src")
+        return address

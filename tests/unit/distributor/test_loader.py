@@ -10,7 +10,7 @@ from pathlib import Path
 import brotli
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import LanguageAccept
 
@@ -86,6 +86,7 @@ def test_purposes_are_short() -> None:
     assert shown == ["Hexadecimal digits of pi", "A picture of the Mandelbrot set"]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.text(max_size=300), max_size=5))
 def test_purposes_are_only_text(purposes: list[str]) -> None:
     """Whatever a task says of itself, the script around it stays the same."""

@@ -56,7 +56,8 @@ def compress_all(
         For each name, the compressed bytes by encoding.
     """
     done: dict[str, dict[str, bytes]] = {name: {} for name in contents}
-    with ThreadPoolExecutor() as pool:
+    pool = ThreadPoolExecutor()
+    try:
         jobs: dict[Future[bytes], tuple[str, str]] = {}
         for name, data in sorted(contents.items(), key=lambda item: -len(item[1])):  # the longest first
             for encoding in ENCODERS:
@@ -70,6 +71,8 @@ def compress_all(
             report(f"compressed {name} ({encoding})", count, len(jobs))
             if len(job.result()) < len(contents[name]):
                 done[name][encoding] = job.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it does not wait for the rest
     return done
 
 

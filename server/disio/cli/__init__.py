@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import typer
 
 import disio
-from disio.cli.commands import command_line, first_expected
+from disio.cli.commands import EXIT_INTERRUPTED, command_line, first_expected
 from disio.errors import DisioError
-
-EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
     "up": ("disio.cli.up:up", "Start a whole grid on this machine."),

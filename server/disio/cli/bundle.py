@@ -1,5 +1,6 @@
 """``disio bundle``: what a browser downloads, built and shown."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from disio.bundle import Bundle, load
 from disio.bundle.build import build as build_bundle
 from disio.bundle.manifest import SUFFIXES
 from disio.bundle.snapshot import SNAPSHOT
+from disio.cli.commands import EXIT_INTERRUPTED
 
 app = typer.Typer(help="The runtime that browsers download: build it, look at it.", no_args_is_help=True)
 
@@ -57,7 +59,12 @@ def build(
                 told = text
             progress.update(bar, description=text, completed=done, total=total if done else None)
 
-        bundle, built = build_bundle(force=force, quick=quick, report=report)
+        try:
+            bundle, built = build_bundle(force=force, quick=quick, report=report)
+        except KeyboardInterrupt:
+            progress.stop()
+            # Not by raising: the interpreter would wait for the threads that compress, which cannot be told to stop.
+            os._exit(EXIT_INTERRUPTED)
     if json:
         _print_json(bundle)
     elif built:

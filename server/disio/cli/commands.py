@@ -13,6 +13,8 @@ from typer.main import get_command
 import disio
 from disio.errors import DisioError
 
+EXIT_INTERRUPTED = 130
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 UrlOption = Annotated[
     str | None,

@@ -1,5 +1,6 @@
 """Building the bundle, whole, from the checkout."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -79,3 +80,20 @@ def test_unwritable_place_is_told(tmp_path: Path) -> None:
     blocked.write_text("in the way")
     with pytest.raises(BundleError, match="cannot be written"):
         build(root=blocked / "dist", quick=True)
+
+
+def test_ctrl_c_ends_a_build_at_once(node: str) -> None:
+    """In the middle of compressing, Ctrl-C ends it with status 130, without a word; the bundle that was there stays."""
+    before = load()
+    building = subprocess.Popen([sys.executable, "-m", "disio", "bundle", "build", "--force"], stderr=subprocess.PIPE)
+    try:
+        assert building.stderr is not None
+        assert any(b"proving the snapshot" in line for line in building.stderr)
+        building.send_signal(signal.SIGINT)
+        said = building.communicate(timeout=60)[1]
+    finally:
+        building.kill()
+        building.wait()
+    assert building.returncode == 130
+    assert b"Traceback" not in said
+    assert load() == before

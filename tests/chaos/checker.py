@@ -3,8 +3,9 @@
 The rules are queries (``checks.sql``) that return what breaks them; the answers themselves are compared in Python.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -31,15 +32,19 @@ RULES: Final[Mapping[str, str]] = {
     "counters": "the counters of tasks are those of their rows",
     "unfinished": "each task is finished",
     "gaps": "payloads are numbered without a gap",
+    "votes_without_result": "each vote has its result",
+    "votes_missing": "what asks for a quorum has its votes",
+    "uncompared": "no answer waits to be compared",
     "foreign_keys": "no row refers to one that there is not",
     "integrity": "the file is sound",
 }
-WRONG: Final = "each accepted answer is right"
+WRONG: Final = "each accepted answer is right, or within the stated error where answers are checked"
 PAYLOADS: Final = "each payload is the one that was submitted"
 COUNTED: Final = "each task has all its payloads"
 REDUCED: Final = "each answer of reduce is right"
 LOST: Final = "no acknowledged result is missing"
 ELSEWHERE: Final = "no acknowledged result stands for another payload"
+BROWSERS: Final = "results of real browsers"
 EMPTY: Final = "spools are empty"
 
 
@@ -70,7 +75,13 @@ class Findings:
         return not any(self.broken.values())
 
 
-def check_manager(path: Path, works: Mapping[str, Work], journals: Iterable[Entry], findings: Findings) -> None:
+def check_manager(
+    path: Path,
+    works: Mapping[str, Work],
+    journals: Iterable[Entry],
+    findings: Findings,
+    browsers: Collection[str] = (),
+) -> None:
     """Check a manager's database; nobody may be using it.
 
     Args:
@@ -78,9 +89,12 @@ def check_manager(path: Path, works: Mapping[str, Work], journals: Iterable[Entr
         works: what was submitted, by task id.
         journals: what volunteers were told, of all managers.
         findings: where the outcome goes.
+        browsers: volunteers that are real browsers.
     """
     with closing(sqlite3.connect(path)) as db:
         manager = QUERIES.manager_id(db)
+        findings.count(BROWSERS, QUERIES.answered_by(db, volunteers=json.dumps(sorted(browsers))))
+        findings.count("times that a liar was blacklisted", QUERIES.blacklisted(db))
         for query, rule in RULES.items():
             findings.note(rule, f"manager {manager}", _rows(db, query))
         for task, work in works.items():
@@ -108,7 +122,8 @@ def _check_answers(db: sqlite3.Connection, number: int, task: str, work: Work, f
             wrong.append(index)
     findings.count("accepted answers", seen)
     findings.note(PAYLOADS, task, other)
-    findings.note(WRONG, task, wrong)
+    findings.count("wrong answers, within the stated error", len(wrong) if len(wrong) <= work.most_wrong else 0)
+    findings.note(WRONG, task, wrong if len(wrong) > work.most_wrong else [])
     findings.note(COUNTED, task, [] if seen == work.count else [f"{seen} of {work.count}"])
     if work.answer is not None:
         answer = QUERIES.answer(db, task=number)

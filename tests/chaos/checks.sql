@@ -52,12 +52,15 @@ WITH counted AS (
         (SELECT count(*) FROM verdicts v WHERE v.task = t.number AND v.state = 1) AS accepted,
         (SELECT count(*) FROM verdicts v WHERE v.task = t.number AND v.state = 2) AS failed,
         (SELECT count(*) FROM results r WHERE r.task = t.number) AS executions,
+        (SELECT count(*) FROM voters b WHERE b.task = t.number AND b.standing = 'blacklisted') AS blacklisted,
         (SELECT coalesce(sum(r.ms), 0) FROM results r WHERE r.task = t.number) AS computing_ms
     FROM tasks t
 )
-SELECT t.number, t.stored, c.stored, t.accepted, c.accepted, t.failed, c.failed, t.executions, c.executions
+SELECT t.number, t.stored, c.stored, t.accepted, c.accepted, t.failed, c.failed, t.executions, c.executions,
+    t.blacklisted, c.blacklisted
 FROM tasks t JOIN counted c ON c.number = t.number
 WHERE t.stored <> c.stored OR t.accepted <> c.accepted OR t.failed <> c.failed OR t.executions <> c.executions
+    OR t.blacklisted <> c.blacklisted
     OR abs(t.computing_ms - c.computing_ms) > 1e-6 * (1 + c.computing_ms);
 
 -- name: unfinished()
@@ -68,6 +71,25 @@ SELECT number, state, error FROM tasks WHERE state <> 'finished';
 -- A task whose payloads are not numbered from 0 without a gap.
 SELECT task, count(*) AS payloads, min(idx) AS first, max(idx) AS last FROM payloads
 GROUP BY task HAVING min(idx) <> 0 OR max(idx) <> count(*) - 1;
+
+-- name: votes_without_result()
+-- A vote whose result is missing, or is another volunteer's or another payload's.
+SELECT v.task, v.idx, v.volunteer, v.lease FROM votes v
+LEFT JOIN results r ON r.lease = v.lease AND r.task = v.task AND r.idx = v.idx AND r.volunteer = v.volunteer
+WHERE r.lease IS NULL;
+
+-- name: votes_missing()
+-- An accepted answer of a task that asks for a quorum, with fewer votes for it from volunteers that count.
+SELECT d.task, d.idx, count(w.volunteer) AS votes FROM verdicts d
+JOIN tasks t ON t.number = d.task AND json_extract(t.rules, '$.quorum') > 1
+JOIN votes v ON v.task = d.task AND v.idx = d.idx AND v.lease = d.lease
+LEFT JOIN votes w ON w.task = d.task AND w.idx = d.idx AND w.digest = v.digest
+WHERE d.state = 1
+GROUP BY d.task, d.idx HAVING count(w.volunteer) < json_extract(t.rules, '$.quorum');
+
+-- name: uncompared()
+-- An answer of an ended task that still waits to be compared.
+SELECT u.task, u.lease FROM uncompared u JOIN tasks t ON t.number = u.task WHERE t.finished IS NOT NULL;
 
 -- name: foreign_keys()
 -- A row that refers to one that there is not.
@@ -93,6 +115,14 @@ WHERE p.task = :task ORDER BY p.idx;
 -- name: answer(task)$
 -- What a task's reduce returned.
 SELECT data FROM answers WHERE task = :task;
+
+-- name: answered_by(volunteers)$
+-- How many results came from these volunteers (a JSON array).
+SELECT count(*) FROM results WHERE volunteer IN (SELECT value FROM json_each(:volunteers));
+
+-- name: blacklisted()$
+-- How many volunteers were found out, a task.
+SELECT count(*) FROM voters WHERE standing = 'blacklisted';
 
 -- name: begin_acknowledged#
 -- Where volunteers' journals are read into.

@@ -195,7 +195,7 @@ def _check(world: World, works: dict[str, Work], findings: Findings) -> None:
     journals = list(_entries(world.folder / "journals"))
     findings.count("results refused", sum(not entry.acknowledged for entry in journals))
     for name in world.named("manager-"):
-        check_manager(world.folder / name / "manager.sqlite3", works, journals, findings)
+        check_manager(world.folder / name / "manager.sqlite3", works, journals, findings, world.browsers)
     for name in world.named("distributor-"):
         check_spool(world.folder / name / "spool.sqlite3", findings)
 

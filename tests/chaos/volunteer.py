@@ -20,10 +20,12 @@ from websockets.exceptions import ConnectionClosed
 
 from disio.testing.volunteer import PythonVolunteer
 from disio.unit import codec
-from disio.wire.volunteer import ANSWERED, Ack, ResultItem, Results, ToVolunteer, Work
+from disio.wire.volunteer import ANSWERED, Ack, ResultItem, Results, Task, ToVolunteer, Work
 from tests.chaos.journal import Entry, Journal
 
 REMEMBERED: Final = 2000
+CHECKED: Final = ("checked.py", "voted.py")
+"""Files of the units whose answers are checked: elsewhere a lie would be believed."""
 _WRONG: Final = codec.encode("stolen")
 
 
@@ -37,16 +39,28 @@ class ChaosVolunteer(PythonVolunteer):
         pace: seconds to rest after each result, until ``calm`` exists.
         calm: a file.
         chance: decides what is left to chance.
+        saboteur: it lies where answers are checked: as the others where trust is what counts, for itself where
+            votes are counted, since two that say the same would be believed there.
     """
 
     def __init__(
-        self, urls: list[str], *, window: int, journal: Journal, pace: float, calm: Path, chance: random.Random
+        self,
+        urls: list[str],
+        *,
+        window: int,
+        journal: Journal,
+        pace: float,
+        calm: Path,
+        chance: random.Random,
+        saboteur: bool,
     ) -> None:
         super().__init__(chance.choice(urls), window=window, secret=f"{chance.getrandbits(128):032x}")
         self._urls = urls
         self._journal = journal
         self._pace, self._calm = pace, calm
         self._chance = chance
+        self._saboteur = saboteur
+        self._files: dict[str, str] = {}
         self.indexes: dict[tuple[str, int], int] = {}
         """The payload's index of each lease that it was ever given, by task and lease."""
         self.others: list[ChaosVolunteer] = []
@@ -57,7 +71,9 @@ class ChaosVolunteer(PythonVolunteer):
 
     async def heard(self, message: ToVolunteer) -> None:
         """Work gives the indexes of leases; acknowledgements are written down."""
-        if isinstance(message, Work):
+        if isinstance(message, Task):
+            self._files[message.task] = message.filename
+        elif isinstance(message, Work):
             self.indexes.update(((message.task, item.lease), item.index) for item in message.items)
         elif isinstance(message, Ack):
             told = [(True, lease) for lease in message.leases] + [(False, int(lease)) for lease in message.rejected]
@@ -66,6 +82,11 @@ class ChaosVolunteer(PythonVolunteer):
 
     async def computed(self, task: str, items: list[ResultItem], answers: bytes) -> None:
         """Results are kept and sent; then there is a rest."""
+        file = self._files[task]
+        if self._saboteur and file in CHECKED:
+            lie = codec.encode("a lie" if file == CHECKED[0] else self.secret)
+            items = [ResultItem(item.lease, ANSWERED, len(lie), item.ms) for item in items]
+            answers = lie * len(items)
         await super().computed(task, items, answers)
         offset = 0
         for item in items:
@@ -131,6 +152,7 @@ async def main(options: argparse.Namespace) -> None:
             pace=options.pace,
             calm=options.calm,
             chance=random.Random(f"{options.journal.name} {number}"),
+            saboteur=number < options.saboteurs,
         )
         for number in range(options.count)
     ]
@@ -150,6 +172,7 @@ if __name__ == "__main__":
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--calm", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--saboteurs", type=int, default=0)
     parser.add_argument("--window", type=int, default=16)
     parser.add_argument("--pace", type=float, default=0.0)
     uvloop.run(main(parser.parse_args()))

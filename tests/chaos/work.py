@@ -1,5 +1,6 @@
 """The work that is computed meanwhile, and what its answers must be, found in another way than the units do."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,15 +27,27 @@ class Work:
     """The right answer to a payload."""
     answer: Any = None
     """What ``reduce`` returns, if there is one."""
+    error_rate: float = 0.0
+    """The share of accepted answers that may be wrong, as the unit states it."""
 
     @property
     def path(self) -> Path:
         """The unit's file."""
         return UNITS / self.unit
 
+    @property
+    def most_wrong(self) -> int:
+        """So many wrong answers are within what was stated: three deviations above the mean."""
+        mean = self.error_rate * self.count
+        return math.ceil(mean + 3 * math.sqrt(mean))
+
 
 def _power(number: int) -> int:
     return pow(number, 65537, _PRIME)
+
+
+def _square(number: int) -> int:
+    return (pow(number, 2, _PRIME) + 1) % _PRIME
 
 
 def _word(index: int) -> list[Any]:
@@ -52,9 +65,9 @@ def _block(payload: list[int]) -> bytes:
 
 
 def make_work(payloads: int) -> list[Work]:
-    """Tasks of one manager with so many payloads in all: ranges, a list, and two with a split."""
-    words, small, large = payloads // 20, payloads // 4, payloads // 10
-    powers = payloads - words - small - large
+    """Tasks of one manager with so many payloads in all: ranges, a list, splits; two whose answers are checked."""
+    words, small, large, checked = payloads // 20, payloads // 5, payloads // 10, payloads // 20
+    powers = payloads - words - small - large - 2 * checked
     first, second = powers // 2, powers - powers // 2
 
     def blocks(count: int, size: int) -> Work:
@@ -69,4 +82,6 @@ def make_work(payloads: int) -> list[Work]:
         blocks(small, 8),
         Work("powers.py", {"start": 7, "stop": 7 + second}, second, lambda n: n + 7, _power),
         blocks(large, _BLOCK),
+        Work("checked.py", {"stop": checked}, checked, lambda n: n, _square, error_rate=0.001),
+        Work("voted.py", {"stop": checked}, checked, lambda n: n, _square),
     ]

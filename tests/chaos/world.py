@@ -13,6 +13,7 @@ from disio.dashboard.links import Links
 from disio.errors import BrowserError, DisioError
 from disio.testing import Browser, Grid, Process, find_browser, open_browser, open_site
 from disio.testing.processes import die_with_parent
+from disio.wire import grid
 from tests.chaos.disk import Disk, Limited, Mounted
 from tests.chaos.namespaces import Namespaces
 from tests.chaos.relay import Relay
@@ -21,6 +22,9 @@ from tests.chaos.schedule import Kind
 MANAGERS: Final = 2
 DISTRIBUTORS: Final = 2
 RESTART_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 1.0
+_SABOTEURS_EVERY: Final = 3
+"""One volunteer in each third process lies where answers are checked."""
 
 
 class Victim(Protocol):
@@ -176,6 +180,8 @@ class World:
         self.folder = folder
         self.skipped: list[str] = []
         """What could not be done here, and why."""
+        self.browsers: set[str] = set()
+        """Volunteers that are real browsers, as the managers tell."""
         self.grid: Grid
         self.links: Links
         self.victims: dict[str, Victim] = {}
@@ -233,8 +239,16 @@ class World:
         for number, distributor in enumerate(self.grid.distributors):
             self.relays[f"volunteers:distributor-{number}"].target = distributor.port
         self.links = Links(tuple(str(one.ready["address"]) for one in self.grid.managers), discover=False)
-        watching = asyncio.create_task(self.links.run())
-        self._stack.callback(watching.cancel)
+        for watching in (asyncio.create_task(self.links.run()), asyncio.create_task(self._look_for_browsers())):
+            self._stack.callback(watching.cancel)
+
+    async def _look_for_browsers(self) -> None:
+        while True:
+            for link in self.links:
+                with contextlib.suppress(DisioError):
+                    view = await link.call(grid.GetGrid(), grid.GridView)
+                    self.browsers.update(one.volunteer for one in view.volunteers if one.browser != "python")
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _disk(self, path: Path, process: GridProcess) -> Disk:
         return Mounted(path) if self._namespaces.mounts else Limited(path, lambda: process.process.pid)
@@ -248,7 +262,8 @@ class World:
         arguments = ["--count", str(each), "--pace", str(self._pace), "--calm", str(self._calm)]
         for number in range(count):
             name = f"volunteers-{number}"
-            self.victims[name] = Volunteers(name, journals, urls, arguments)
+            saboteurs = "1" if number % _SABOTEURS_EVERY == 0 else "0"
+            self.victims[name] = Volunteers(name, journals, urls, [*arguments, "--saboteurs", saboteurs])
         try:
             find_browser("chromium")
         except BrowserError as error:

@@ -51,6 +51,19 @@ UPDATE tasks SET state = 'failed', error = 'planted' WHERE number = 1;
 -- A payload is gone.
 DELETE FROM payloads WHERE task = 1 AND idx = 3;
 
+-- name: votes_without_result#
+-- A vote whose result is another volunteer's.
+UPDATE votes SET lease = (SELECT min(lease) FROM results)
+WHERE (task, idx, volunteer) = (SELECT task, idx, volunteer FROM votes ORDER BY task, idx LIMIT 1);
+
+-- name: votes_missing#
+-- The votes of all but one volunteer are gone.
+DELETE FROM votes WHERE task = 7 AND lease NOT IN (SELECT lease FROM verdicts);
+
+-- name: uncompared#
+-- An answer that was forgotten.
+INSERT INTO uncompared (lease, task) SELECT lease, task FROM results LIMIT 1;
+
 -- name: foreign_keys#
 -- The unit of a task is gone.
 DELETE FROM files;

@@ -57,7 +57,7 @@ async def computed(tmp_path_factory: pytest.TempPathFactory) -> Sound:
         works = {}
         for work in make_work(PAYLOADS):
             works[(await grid.client.submit(work.path, work.params)).id] = work
-        running = asyncio.create_task(PythonVolunteer(grid.url).run())
+        running = asyncio.gather(*(PythonVolunteer(grid.url, window=20).run() for _ in range(5)))
         for task in works:
             await grid.client.wait(task, timeout=60)
         running.cancel()
@@ -80,7 +80,7 @@ def test_sound(sound: Sound) -> None:
     assert findings.ok, findings.broken
     assert set(RULES.values()) < findings.broken.keys()
     assert findings.facts["accepted answers"] == PAYLOADS
-    assert findings.facts["acknowledged results in journals"] == PAYLOADS
+    assert findings.facts["acknowledged results in journals"] == len(sound.journal) >= PAYLOADS
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "integrity"])

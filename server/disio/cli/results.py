@@ -1,27 +1,35 @@
 """``disio results``."""
 
+import csv
+import io
 import sys
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
 import typer
 
+from disio.cli import output
 from disio.cli.commands import UrlOption
 from disio.cli.tasks import TaskArgument
 from disio.client import Client
+from disio.client.export import FORMATS, Copy, export
+from disio.client.export.formats import writer_of
 from disio.errors import UsageError
 from disio.unit import codec
 from disio.wire.api import MAX_INTEGER
+
+TAIL_BYTES = 1024 * 1024
+Format = Literal["ndjson", "csv", "sqlite", "parquet", "npy", "npz"]
 
 
 def results(
     *,
     task: TaskArgument,
     format: Annotated[  # noqa: A002 - the option's name
-        Literal["ndjson", "csv"], typer.Option(help="One JSON object a line, or CSV.")
+        Format, typer.Option(help="One JSON object a line, CSV; or files: SQLite, Parquet, NumPy arrays.")
     ] = "ndjson",
     failures: Annotated[bool, typer.Option("--failures", help="Payloads that failed, with tracebacks.")] = False,
     answer: Annotated[bool, typer.Option("--answer", help="What the unit's reduce returned.")] = False,
@@ -29,30 +37,116 @@ def results(
     limit: Annotated[
         int | None, typer.Option(help="At most so many.", min=1, max=MAX_INTEGER, show_default="all")
     ] = None,
-    output: Annotated[
+    target: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.", show_default="standard output")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a file that is not whole, or add what has come since.")
+    ] = False,
     url: UrlOption = None,
 ) -> None:
     """Write a task's results, failures or answer.
 
     Examples:
       disio results m4n8gr-1 > results.ndjson
-      disio results m4n8gr-1 --format csv -o results.csv
+      disio results m4n8gr-1 --format csv -o results.csv --resume
+      disio results m4n8gr-1 --format parquet -o results.parquet
       disio results m4n8gr-1 --failures
       disio results m4n8gr-1 --answer -o picture.png
     """
     if failures and answer:
         raise UsageError("choose one of --failures and --answer")
-    if format == "csv" and (failures or answer):
-        raise UsageError("--format csv is for results; failures and answers come as JSON")
+    if format != "ndjson" and (failures or answer):
+        raise UsageError(f"--format {format} is for results; failures and answers come as JSON")
+    if (resume or format in FORMATS) and (target is None or failures or answer):
+        raise UsageError("name the file with -o: --resume and the formats sqlite, parquet, npy and npz need one")
     with Client(url) as client:
         if answer:
             value = client.answer(task)
-            write_chunks([printable(value, to_terminal=output is None and sys.stdout.isatty())], output)
+            write_chunks([printable(value, to_terminal=target is None and sys.stdout.isatty())], target)
+        elif failures:
+            write_chunks(client.stream(task, "failures", after=after, limit=limit), target)
+        elif target is not None and format in FORMATS:
+            _write_file(client, task, format, target, after=after, limit=limit, resume=resume)
         else:
-            what = "failures" if failures else "results"
-            write_chunks(client.stream(task, what, format="" if failures else format, after=after, limit=limit), output)
+            last = _last_index(target, format) if resume and target is not None and target.exists() else -1
+            chunks = client.stream(task, "results", format=format, after=max(after, last), limit=limit)
+            if last >= 0 and format == "csv":
+                chunks = _without_head(chunks)
+            write_chunks(chunks, target, append=last >= 0)
+
+
+def _write_file(
+    client: Client, task: str, kind: str, target: Path, *, after: int, limit: int | None, resume: bool
+) -> None:
+    """Copy results beside the file, then make the file of the copy: an interruption loses nothing of it."""
+    if kind != "sqlite":
+        writer_of(kind)
+    place = target if kind == "sqlite" else target.with_name(f"{target.name}.partial")
+    if not resume:
+        place.unlink(missing_ok=True)
+    with Copy(place, task) as copy:
+        copy.add(client.result_lines(task, after=max(after, copy.last), limit=limit))
+        if kind != "sqlite":
+            export(copy, kind, target)
+        copy.finish()
+        count = len(copy)
+    if kind != "sqlite":
+        place.unlink(missing_ok=True)
+    output.err.print(f"[dim]{count:,} results in {target}[/]")
+
+
+def _last_index(target: Path, kind: str) -> int:
+    """The index in the last whole row of a file of results; what was cut off after it is taken away."""
+    with target.open("r+b") as file:
+        try:
+            end, index = (_last_row if kind == "csv" else _last_line)(file)
+        except (ValueError, LookupError, TypeError, csv.Error, msgspec.DecodeError):
+            raise UsageError(f"{target} is no file of results in {kind}; name another with -o") from None
+        file.truncate(end)
+    return index
+
+
+def _last_line(file: BinaryIO) -> tuple[int, int]:
+    """Where the last whole line of NDJSON ends, and its index."""
+    size = file.seek(0, io.SEEK_END)
+    tail = b""
+    while size and tail.count(b"\n") < 2:
+        step = min(size, TAIL_BYTES)
+        size = file.seek(size - step)
+        tail = file.read(step) + tail
+    end = tail.rfind(b"\n") + 1
+    lines = tail[:end].splitlines()
+    return size + end, int(msgspec.json.decode(lines[-1])["index"]) if lines else -1
+
+
+def _last_row(file: BinaryIO) -> tuple[int, int]:
+    """Where the last whole row of CSV ends, and its index. Read from the start: cells may have lines of their own."""
+    end = position = 0
+    index = -1
+
+    def lines() -> Iterator[str]:
+        nonlocal position
+        for line in file:
+            position += len(line)
+            if line.endswith(b"\n"):
+                yield line.decode()
+
+    rows = csv.reader(lines(), strict=True)
+    width = len(next(rows, ()))
+    with suppress(csv.Error):  # cut off in the middle of a cell
+        for row in rows:
+            if len(row) == width:
+                end, index = position, int(row[0])
+    return end, index
+
+
+def _without_head(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """A stream of CSV without its first line."""
+    head = True
+    for chunk in chunks:
+        yield chunk.partition(b"\n")[2] if head else chunk
+        head = False
 
 
 def printable(value: Any, *, to_terminal: bool) -> bytes:
@@ -70,8 +164,8 @@ def printable(value: Any, *, to_terminal: bool) -> bytes:
     return msgspec.json.format(msgspec.json.encode(codec.to_jsonable(codec.encode(value)))) + b"\n"
 
 
-def write_chunks(chunks: Iterable[bytes], path: Path | None) -> None:
-    """Write to a file, or to standard output.
+def write_chunks(chunks: Iterable[bytes], path: Path | None, *, append: bool = False) -> None:
+    """Write to a file (``append``: at its end), or to standard output.
 
     Raises:
         UsageError: the file cannot be written.
@@ -80,7 +174,7 @@ def write_chunks(chunks: Iterable[bytes], path: Path | None) -> None:
         chunks = iter(chunks)
         # The first chunk comes before the file is opened: an error leaves no empty file behind.
         first = next(chunks, b"")
-        with nullcontext(sys.stdout.buffer) if path is None else path.open("wb") as file:
+        with nullcontext(sys.stdout.buffer) if path is None else path.open("ab" if append else "wb") as file:
             _copy(first, chunks, file)
     except BrokenPipeError:
         raise

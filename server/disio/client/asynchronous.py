@@ -119,8 +119,15 @@ class AsyncClient:
 
     async def results(self, task: str, *, after: int = -1, limit: int | None = None) -> AsyncIterator[Result]:
         """Accepted results in order of index, as they stand now."""
+        async for line in self.result_lines(task, after=after, limit=limit):
+            yield Result.from_line(line)
+
+    async def result_lines(
+        self, task: str, *, after: int = -1, limit: int | None = None
+    ) -> AsyncIterator[api.ResultLine]:
+        """As :meth:`results`, as the dashboard sends them: readable and encoded, with votes."""
         async for line in self._lines(task, "results", after, limit):
-            yield Result.from_line(core.parse(line, api.ResultLine))
+            yield core.parse(line, api.ResultLine)
 
     async def failures(self, task: str, *, after: int = -1, limit: int | None = None) -> AsyncIterator[Failure]:
         """Payloads that were set aside, with their last failure."""

@@ -119,8 +119,12 @@ class Client:
 
     def results(self, task: str, *, after: int = -1, limit: int | None = None) -> Iterator[Result]:
         """Accepted results in order of index, as they stand now."""
+        yield from map(Result.from_line, self.result_lines(task, after=after, limit=limit))
+
+    def result_lines(self, task: str, *, after: int = -1, limit: int | None = None) -> Iterator[api.ResultLine]:
+        """As :meth:`results`, as the dashboard sends them: readable and encoded, with votes."""
         for line in self._lines(task, "results", after, limit):
-            yield Result.from_line(core.parse(line, api.ResultLine))
+            yield core.parse(line, api.ResultLine)
 
     def failures(self, task: str, *, after: int = -1, limit: int | None = None) -> Iterator[Failure]:
         """Payloads that were set aside, with their last failure."""

@@ -9,7 +9,10 @@ from disio.wire import api, grid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One accepted result: ``value`` is what ``run(payload)`` returned, ``ms`` its computing time."""
+    """One accepted result: ``value`` is what ``run(payload)`` returned, ``ms`` its computing time.
+
+    ``settled`` is when it was accepted, in microseconds of Unix time.
+    """
 
     index: int
     payload: Any
@@ -17,6 +20,7 @@ class Result:
     ms: float
     volunteer: str
     log: str
+    settled: int
 
     @classmethod
     def from_line(cls, line: api.ResultLine) -> "Result":
@@ -28,6 +32,7 @@ class Result:
             ms=line.ms,
             volunteer=line.volunteer,
             log=line.log,
+            settled=line.settled,
         )
 
     @classmethod
@@ -40,6 +45,7 @@ class Result:
             ms=seen.ms,
             volunteer=seen.volunteer,
             log=seen.log,
+            settled=seen.settled,
         )
 
 

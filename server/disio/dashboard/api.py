@@ -29,7 +29,7 @@ PICTURES: Final = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-CSV_COLUMNS: Final = ("index", "payload", "result", "ms", "volunteer")
+CSV_COLUMNS: Final = ("index", "payload", "result", "ms", "volunteer", "settled", "votes")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -419,7 +419,8 @@ async def _csv(lines: AsyncIterator[api.ResultLine]) -> AsyncIterator[bytes]:
     yield _csv_rows([CSV_COLUMNS])
     async for batch in _batches(lines):
         yield _csv_rows(
-            (line.index, _cell(line.payload), _cell(line.result), line.ms, line.volunteer) for line in batch
+            (line.index, _cell(line.payload), _cell(line.result), line.ms, line.volunteer, line.settled, line.votes)
+            for line in batch
         )
 
 

@@ -70,6 +70,8 @@ def result(view: grid.ResultView) -> api.ResultLine:
         ms=view.ms,
         volunteer=view.volunteer,
         log=view.log,
+        settled=view.settled,
+        votes=view.votes,
     )
 
 

@@ -155,7 +155,16 @@ class Calls:
         limit = max(1, min(request.limit, MAX_PAGE))
         rows = await self._ledger.store.results(number, request.after, limit)
         items = [
-            grid.ResultView(row["idx"], row["payload"], row["answer"], row["ms"], row["volunteer"], row["log"] or "")
+            grid.ResultView(
+                index=row["idx"],
+                payload=row["payload"],
+                data=row["answer"],
+                ms=row["ms"],
+                volunteer=row["volunteer"],
+                log=row["log"] or "",
+                settled=row["settled"],
+                votes=row["votes"],
+            )
             for row in rows
         ]
         more = bool(items) and await self._ledger.store.more_results(number, items[-1].index)

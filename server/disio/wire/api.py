@@ -164,7 +164,10 @@ class TaskCollection(Struct, kw_only=True):
 
 
 class ResultLine(Struct, kw_only=True):
-    """One accepted result; ``ms`` is its computing time, ``log`` what the unit printed."""
+    """One accepted result; ``ms`` is its computing time, ``log`` what the unit printed.
+
+    ``settled`` is when it was accepted, in microseconds of Unix time; ``votes``: how many gave this answer.
+    """
 
     index: int
     payload: Any
@@ -174,6 +177,8 @@ class ResultLine(Struct, kw_only=True):
     ms: float
     volunteer: str
     log: str = ""
+    settled: int = 0
+    votes: int = 1
 
 
 class OutcomeLine(Struct, kw_only=True, omit_defaults=True):

@@ -422,7 +422,10 @@ class TaskList(Message, tag="task_list"):
 
 
 class ResultView(Struct, array_like=True, frozen=True, gc=False):
-    """One accepted result: payload and answer in codec bytes, computing time, who answered, what it printed."""
+    """One accepted result: payload and answer in codec bytes, computing time, who answered, what it printed.
+
+    ``settled`` is when it was accepted, in microseconds of Unix time; ``votes``: how many gave this answer.
+    """
 
     index: int
     payload: bytes
@@ -430,6 +433,8 @@ class ResultView(Struct, array_like=True, frozen=True, gc=False):
     ms: float
     volunteer: str
     log: str
+    settled: int = 0
+    votes: int = 1
 
 
 class ResultPage(Message, tag="result_page"):

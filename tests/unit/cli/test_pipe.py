@@ -5,9 +5,11 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,56 @@ async def test_a_reader_that_goes_away_ends_the_task(grid: Grid) -> None:
     assert len(out.splitlines()) == 3
     task = next(task for task in await grid.client.tasks() if task.name == "endless")
     assert (await task.wait(timeout=30)).state == "cancelled"
+
+
+async def disio(grid: Grid, *arguments: object) -> tuple[int, str, str]:
+    """Status, output and complaints of any command."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "disio", *map(str, arguments)),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, "DISIO_URL": grid.client.url},
+    )
+    out, complaints = await asyncio.wait_for(child.communicate(), 60)
+    return child.returncode or 0, out.decode(), complaints.decode()
+
+
+async def test_results_as_files_are_gone_on_with(grid: Grid, tmp_path: Path) -> None:
+    """--resume adds what is missing to a file that was cut off, in each format; other files are refused."""
+    task = await grid.client.submit(grid.directory / "unit.py", {"payloads": [*range(20), "two\nlines"]})
+    await task.wait(timeout=30)
+    whole: dict[str, bytes] = {}
+    for kind in ("ndjson", "csv"):
+        target = tmp_path / f"results.{kind}"
+        assert (await disio(grid, "results", task.id, "--format", kind, "-o", target))[0] == 0
+        whole[kind] = target.read_bytes()
+        for cut in (len(whole[kind]) // 2, len(whole[kind]) - 5, 10):
+            target.write_bytes(whole[kind][:cut])
+            status, _, complaints = await disio(grid, "results", task.id, "--format", kind, "-o", target, "--resume")
+            assert (status, complaints) == (0, "")
+            assert target.read_bytes() == whole[kind]
+    target = tmp_path / "results.sqlite"
+    assert (await disio(grid, "results", task.id, "--format", "sqlite", "-o", target, "--limit", 4))[0] == 0
+    status, _, complaints = await disio(grid, "results", task.id, "--format", "sqlite", "-o", target, "--resume")
+    assert (status, "19 results" in complaints) == (0, True), complaints
+    with closing(sqlite3.connect(target)) as connection:
+        assert connection.execute("SELECT count(*), sum(votes) FROM results").fetchone() == (19, 19)
+    (tmp_path / "diary").write_text("my diary\n")
+    status, _, complaints = await disio(grid, "results", task.id, "-o", tmp_path / "diary", "--resume")
+    assert (status, "is no file of results" in complaints) == (2, True)
+    status, _, complaints = await disio(grid, "results", task.id, "--format", "npy")
+    assert (status, "name the file with -o" in complaints) == (2, True)
+
+
+async def test_a_sweep_is_a_payload_for_each_combination(grid: Grid) -> None:
+    """Ranges and lists on the command line, told how many payloads they give."""
+    unit = grid.directory / "sweep.py"
+    unit.write_text("def run(payload): return [payload['a'], payload['b'], payload['c']]\n")
+    status, out, complaints = await disio(grid, "submit", unit, "-p", "a=1:3", "-p", "b=x,y", "-p", "c=0.5", "--wait")
+    assert (status, "4 payloads, one for each combination" in complaints) == (0, True), complaints
+    status, out, _ = await disio(grid, "results", out.split()[0])
+    expected = [[a, b, 0.5] for a in (1, 2) for b in ("x", "y")]
+    assert [json.loads(line)["result"] for line in out.splitlines()] == expected
+    status, out, _ = await disio(grid, "run", unit, "--local", "-p", "a=1:3", "-p", "b=x,y", "-p", "c=0.5", "--json")
+    assert [json.loads(line)["result"] for line in out.splitlines()] == expected

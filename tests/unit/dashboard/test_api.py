@@ -98,7 +98,7 @@ async def test_results_in_pages_and_as_csv(http: httpx.AsyncClient, volunteer: P
     told = await http.get(f"/api/tasks/{task}/results", params={"format": "csv", "limit": 2})
     assert told.headers["content-type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(told.text)))
-    assert rows[0] == ["index", "payload", "result", "ms", "volunteer"]
+    assert rows[0] == ["index", "payload", "result", "ms", "volunteer", "settled", "votes"]
     assert [row[:3] for row in rows[1:]] == [["0", "0", "0"], ["1", "1", "1"]]
 
 

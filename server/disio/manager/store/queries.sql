@@ -300,17 +300,21 @@ SELECT r.lease, r.task, r.volunteer FROM json_each(:leases) j CROSS JOIN results
 -- name: get_results(task, after, limit, bytes)
 -- Accepted results after an index, in order, at least one, then as many as fit the limit and the bytes.
 WITH page AS (
-    SELECT v.idx, v.lease, sum(length(p.data) + length(r.data) + coalesce(length(r.log), 0) + 64)
+    SELECT v.idx, v.lease, v.settled, sum(length(p.data) + length(r.data) + coalesce(length(r.log), 0) + 64)
         OVER (ORDER BY v.idx ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS bytes
     FROM (
-        SELECT idx, lease FROM verdicts
+        SELECT idx, lease, settled FROM verdicts
         WHERE task = :task AND idx > :after AND state = 1
         ORDER BY idx LIMIT :limit
     ) v
     CROSS JOIN payloads p ON p.task = :task AND p.idx = v.idx
     CROSS JOIN results r ON r.lease = v.lease
 )
-SELECT page.idx, p.data AS payload, r.data AS answer, r.ms, r.volunteer, r.log
+SELECT page.idx, p.data AS payload, r.data AS answer, r.ms, r.volunteer, r.log, page.settled,
+    max(1, (
+        SELECT count(*) FROM votes one CROSS JOIN votes v ON v.task = :task AND v.idx = page.idx AND v.digest = one.digest
+        WHERE one.task = :task AND one.idx = page.idx AND one.lease = page.lease
+    )) AS votes
 FROM page
 CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
 CROSS JOIN results r ON r.lease = page.lease

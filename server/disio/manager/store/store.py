@@ -228,7 +228,7 @@ class Store:
         return data
 
     async def results(self, task: int, after: int, limit: int) -> list[sqlite3.Row]:
-        """Accepted results after an index: idx, payload, answer, ms, volunteer, log; about PAGE_BYTES at most."""
+        """Accepted results after an index: idx, payload, answer, ms, volunteer, log, settled, votes."""
         rows = queries.get_results(self._reader, task=task, after=after, limit=limit, bytes=PAGE_BYTES)
         return [row async for row in rows]
 

@@ -1,0 +1,106 @@
+"""Results as NumPy files: one array of all of them, written piece by piece."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disio.client.export.copy import Copy, Row
+from disio.errors import UsageError
+
+
+def write_npy(copy: Copy, path: Path) -> None:
+    """One array: its first axis is the results in order of index.
+
+    Raises:
+        UsageError: the results are no numbers or arrays of one shape.
+    """
+    _fill(copy, path, _Column("result"))
+
+
+def write_npz(copy: Copy, path: Path) -> None:
+    """Several arrays: ``index``, ``result``, ``payload`` (where it has numbers), ``ms``, ``settled``, ``votes``.
+
+    Of results and payloads that are dicts there is an array for each name.
+
+    Raises:
+        UsageError: the results are no numbers or arrays of one shape, or dicts of such.
+    """
+    first = next(iter(copy), None)
+    columns = [_Column("index"), *_named("result", first), *_named("payload", first)]
+    columns += [_Column("ms"), _Column("settled"), _Column("votes")]
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".disio-") as folder,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for column in columns:
+            file = Path(folder) / "array.npy"
+            try:
+                _fill(copy, file, column)
+            except UsageError:
+                if column.of != "payload":
+                    raise
+                continue
+            archive.write(file, f"{column.label}.npy")
+            file.unlink()
+
+
+class _Column:
+    """What of each result stands in an array: an attribute, or one name of a dict that is one."""
+
+    def __init__(self, of: str, name: str | None = None) -> None:
+        self.of = of
+        self.name = name
+
+    @property
+    def label(self) -> str:
+        if self.name is None:
+            return self.of
+        return self.name if self.of == "result" else f"payload.{self.name}"
+
+    def take(self, row: Row) -> Any:
+        value = getattr(row, self.of)
+        if self.name is not None:
+            if not isinstance(value, dict) or self.name not in value:
+                raise UsageError(f"the {self.of} of payload {row.index} has no {self.name}, as the first one has")
+            value = value[self.name]
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufcmM":
+            raise UsageError(
+                f"the {self.of} of payload {row.index} is no number and no array of numbers ({str(value)[:60]}); "
+                "take --format parquet, sqlite or ndjson"
+            )
+        return array
+
+
+def _named(of: str, first: Row | None) -> list[_Column]:
+    value = None if first is None else getattr(first, of)
+    if isinstance(value, dict) and value and all(isinstance(name, str) for name in value):
+        return [_Column(of, name) for name in value]
+    return [_Column(of)]
+
+
+def _fill(copy: Copy, path: Path, column: _Column) -> None:
+    kind: Any = None
+    shape: tuple[int, ...] = ()
+    count = 0
+    for row in copy:
+        array = column.take(row)
+        if kind is not None and array.shape != shape:
+            raise UsageError(
+                f"the {column.of} of payload {row.index} has the shape {array.shape}, others have {shape}; "
+                "take --format parquet, sqlite or ndjson"
+            )
+        shape = array.shape
+        kind = array.dtype if kind is None else np.result_type(kind, array.dtype)
+        count += 1
+    if kind is None or not count:
+        with path.open("wb") as file:
+            np.save(file, np.empty((0,), kind or float))
+        return
+    whole = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=(count, *shape))
+    for place, row in enumerate(copy):
+        whole[place] = column.take(row)
+    whole.flush()

@@ -33,7 +33,7 @@ def explain(task: TaskArgument, url: UrlOption = None, as_json: JsonOption = Fal
 
 def _as_table(kind: FailureKind) -> dict[str, object]:
     names = ("kind", "message", "place", "payloads", "indexes", "volunteers", "traceback", "log", "advice")
-    return {name: getattr(kind, name) for name in names}
+    return {**{name: getattr(kind, name) for name in names}, "browsers": sorted(kind.browsers)}
 
 
 def _tell_task(task: Task, kinds: int) -> None:
@@ -55,7 +55,9 @@ def _tell(number: int, kind: FailureKind) -> None:
     more = "" if kind.payloads <= EXAMPLES else ", ..."
     told = f"{kind.kind}: {kind.payloads:,} payload{'' if kind.payloads == 1 else 's'} ({named}{more})"
     output.out.print(head)
-    output.out.print(Padding(f"{told}, in {kind.volunteers:,} volunteer{'' if kind.volunteers == 1 else 's'}", (0, 3)))
+    browsers = f" ({', '.join(sorted(kind.browsers))})" if kind.browsers else ""
+    where = f"in {kind.volunteers:,} volunteer{'' if kind.volunteers == 1 else 's'}{browsers}"
+    output.out.print(Padding(f"{told}, {where}", (0, 3)))
     for title, text in (("", kind.traceback), ("printed before:", kind.log)):
         if text:
             shown = f"{title}\n{text}".strip() if title else text.rstrip()

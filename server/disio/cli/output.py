@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from disio.figures import duration, rate
 from disio.wire.api import Task
@@ -54,3 +55,9 @@ def task_table(tasks: Iterable[Task]) -> Table:
             duration(task.seconds_left) if running else "",
         )
     return table
+
+
+def warn(filename: str, warnings: Iterable[object]) -> None:
+    """What a unit does that may not do in browsers."""
+    for warning in warnings:
+        err.print(Text.assemble(("warning", "yellow"), f" {filename}, {warning}"))

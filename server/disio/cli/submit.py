@@ -58,6 +58,7 @@ def submit(
             priority=priority,
             manager=manager,
         )
+        output.warn(task.filename, task.warnings)
         if not wait:
             _tell(task, as_json=as_json, ended=False)
             return

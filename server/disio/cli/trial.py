@@ -51,8 +51,7 @@ def trial(
     unit = read_unit(module)
     given = parse_parameters(param, params)
     tell_sweep(given)
-    for warning in lint(unit):
-        output.err.print(f"[yellow]warning[/] {unit.filename}, {warning}", highlight=False)
+    output.warn(unit.filename, lint(unit))
     with _Bars() as bars:
         tried = asyncio.run(
             try_unit(

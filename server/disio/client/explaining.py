@@ -38,6 +38,7 @@ class FailureKind:
         indexes: the first payloads that failed so.
         payloads: how many did.
         volunteers: in how many volunteers they failed.
+        browsers: with which browsers and versions.
         traceback: of the first of them.
         log: what that payload had printed before.
         advice: what helps, as a rule.
@@ -51,6 +52,7 @@ class FailureKind:
     advice: str = ""
     payloads: int = 0
     indexes: list[int] = field(default_factory=list)
+    browsers: set[str] = field(default_factory=set)
     _volunteers: set[str] = field(default_factory=set, repr=False)
 
     @classmethod
@@ -79,6 +81,7 @@ class FailureKind:
         """One more of these."""
         self.payloads += 1
         self._volunteers.update(failure.volunteers)
+        self.browsers.update(filter(None, failure.browsers))
         if len(self.indexes) < EXAMPLES:
             self.indexes.append(failure.index)
 

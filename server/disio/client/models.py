@@ -60,7 +60,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A payload that was set aside after failing in several volunteers, with its last failure.
+    """A payload that was set aside after failing in several volunteers (with these browsers), with its last failure.
 
     ``kind`` is one of exception, import, unsupported, too-large, timeout, crash, payload.
     """
@@ -72,6 +72,7 @@ class Failure:
     traceback: str
     log: str
     volunteers: tuple[str, ...]
+    browsers: tuple[str, ...] = ()
 
     @classmethod
     def from_line(cls, line: api.FailureLine) -> "Failure":
@@ -84,4 +85,5 @@ class Failure:
             traceback=line.traceback,
             log=line.log,
             volunteers=tuple(line.volunteers),
+            browsers=tuple(line.browsers),
         )

@@ -51,6 +51,7 @@ def task(view: grid.TaskView, *, reachable: bool = True) -> api.Task:
         reachable=reachable,
         open=view.open,
         owner=view.owner,
+        warnings=view.warnings,
     )
 
 
@@ -105,6 +106,7 @@ def failure(view: grid.FailureView) -> api.FailureLine:
         traceback=view.traceback,
         log=view.log,
         volunteers=view.volunteers,
+        browsers=view.browsers,
     )
 
 

@@ -23,11 +23,13 @@ from disio.task.credibility import Rules
 from disio.unit.checking import Checking, read_checking
 from disio.unit.codec import check, decode
 from disio.unit.contract import Unit, default_split, load_unit
+from disio.unit.lint import lint
 from disio.wire import grid
 
 MAX_WAIT_SECONDS: Final = 60.0
 MAX_PAGE: Final = 10_000
 MAX_NAME: Final = 200
+MAX_WARNINGS: Final = 20
 DURABLE_SECONDS: Final = 1.0
 TROUBLE_SECONDS: Final = 0.2
 """How often it is looked whether a submission cannot be written."""
@@ -126,6 +128,7 @@ class Calls:
             open=request.open,
             owner=request.owner,
             kit=request.kit,
+            warnings=[str(warning) for warning in lint(unit)[:MAX_WARNINGS]],
             rules=Rules.of(Checking(error_rate=1), unit.metadata.checking, read_checking(request.checking, "")),
             has_agree=unit.has_agree,
             first_stint=ledger.store.next_lease,
@@ -174,10 +177,11 @@ class Calls:
         number = self._ledger.tasks.find(request.task).number
         limit = max(1, min(request.limit, MAX_PAGE))
         items = []
-        for row, volunteers in await self._ledger.store.failures(number, request.after, limit):
+        for row, failed_in in await self._ledger.store.failures(number, request.after, limit):
             report = read_report(row["failure"])
             told = report.kind, report.message, report.traceback, row["log"] or ""
-            items.append(grid.FailureView(row["idx"], row["payload"], *told, volunteers))
+            where = [volunteer for volunteer, _ in failed_in], [browser for _, browser in failed_in]
+            items.append(grid.FailureView(row["idx"], row["payload"], *told, *where))
         more = bool(items) and await self._ledger.store.more_failures(number, items[-1].index)
         return grid.FailurePage(items, more)
 

@@ -147,7 +147,9 @@ class Intake:
         outcome, data = stored
         ms = min(item.ms, task.timeout * 1000)  # its own word: no payload may take longer
         group, queue = ledger.store.group, task.queue
-        group.results.append((lease, number, index, volunteer, outcome, data, ms, item.log or None, clock))
+        known = ledger.links.volunteers.get(volunteer) if outcome == FAILED else None
+        told = item.log or None, clock, known and known.browser
+        group.results.append((lease, number, index, volunteer, outcome, data, ms, *told))
         group.closed.append((lease,))
         task.executions += 1
         task.computing_ms += ms

@@ -75,6 +75,8 @@ class Task:
     owner: str = ""
     """The researcher who submitted it; empty where no token was asked for."""
     kit: Kit = field(default_factory=Kit)
+    warnings: list[str] = field(default_factory=list)
+    """What its unit does that may not do in browsers."""
     state: TaskState = TaskState.RUNNING
     error: str = ""
     finished: float | None = None
@@ -113,6 +115,7 @@ class Task:
         columns: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row is no dict
         columns["state"] = TaskState(columns["state"])
         columns["kit"] = msgspec.json.decode(columns["kit"], type=Kit)
+        columns["warnings"] = msgspec.json.decode(columns["warnings"], type=list[str])
         columns["rules"] = msgspec.json.decode(columns["rules"], type=Rules)
         for flag in ("has_split", "has_reduce", "has_agree", "open", "split_done", "has_answer"):
             columns[flag] = bool(columns[flag])
@@ -156,6 +159,7 @@ class Task:
             msgspec.json.encode(self.kit).decode(),
             msgspec.json.encode(self.rules).decode(),
             self.has_agree,
+            msgspec.json.encode(self.warnings).decode(),
         )
 
     def progress_row(self) -> tuple[Any, ...]:
@@ -211,6 +215,7 @@ class Task:
             has_answer=self.has_answer,
             open=self.open,
             owner=self.owner,
+            warnings=self.warnings,
         )
 
 

@@ -134,6 +134,8 @@ class Task(Struct, kw_only=True):
     reachable: bool = True
     open: bool = False
     owner: str = ""
+    warnings: list[str] = []
+    """What the unit does that may not do in browsers, in words."""
 
     @property
     def ended(self) -> bool:
@@ -201,7 +203,7 @@ class OutcomeLine(Struct, kw_only=True, omit_defaults=True):
 
 
 class FailureLine(Struct, kw_only=True):
-    """A payload that was set aside: its last failure, and the volunteers in which it failed."""
+    """A payload that was set aside: its last failure, and the volunteers in which it failed, with their browsers."""
 
     index: int
     payload: Any
@@ -211,6 +213,7 @@ class FailureLine(Struct, kw_only=True):
     traceback: str
     log: str
     volunteers: list[str]
+    browsers: list[str] = []
 
 
 class AnswerBody(Struct, kw_only=True):

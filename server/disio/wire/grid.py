@@ -412,6 +412,8 @@ class TaskView(Message, tag="task_view", kw_only=True):
     has_answer: bool
     open: bool = False
     owner: str = ""
+    warnings: list[str] = []
+    """What the unit does that may not do in browsers, in words."""
 
 
 class TaskList(Message, tag="task_list"):
@@ -445,7 +447,7 @@ class ResultPage(Message, tag="result_page"):
 
 
 class FailureView(Struct, array_like=True, frozen=True, gc=False):
-    """One payload set aside: its last failure, and in how many volunteers it failed."""
+    """One payload set aside: its last failure, and in which volunteers, with which browsers, it failed."""
 
     index: int
     payload: bytes
@@ -454,6 +456,7 @@ class FailureView(Struct, array_like=True, frozen=True, gc=False):
     traceback: str
     log: str
     volunteers: list[str]
+    browsers: list[str] = []
 
 
 class FailurePage(Message, tag="failure_page"):

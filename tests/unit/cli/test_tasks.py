@@ -109,7 +109,7 @@ async def test_failures_are_explained_by_kind(desk: Desk) -> None:
     for part in ("1 payload failed, in one way", "ValueError: no three", "squares.py:6 in run", "(3)", "What helps:"):
         assert part in told.stdout
     [kind] = json.loads((await desk("explain", task, "--json")).stdout)["kinds"]
-    assert (kind["kind"], kind["payloads"], kind["indexes"]) == ("exception", 1, [3])
+    assert (kind["kind"], kind["payloads"], kind["indexes"], kind["browsers"]) == ("exception", 1, [3], ["python"])
     fine = (await desk.computed(2))["id"]
     assert "No payload was set aside." in (await desk("explain", fine)).stdout
 
@@ -211,3 +211,14 @@ async def test_results_for_a_reader_that_goes_away(desk: Desk) -> None:
     run = subprocess.run
     told = await asyncio.to_thread(run, ["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
     assert (told.stdout, told.stderr) == ("{", "")
+
+
+async def test_a_submission_is_told_what_browsers_will_not_do(desk: Desk) -> None:
+    """Warnings about the unit's source come on standard error, and stay with the task; the id alone is the output."""
+    desk.unit.write_text("import time\ndef run(payload):\n    return time.time()\n")
+    told = await desk("submit", desk.unit, "-p", "payloads=[1]")
+    assert told.returncode == 0
+    assert told.stdout.count("\n") == 1
+    assert "squares.py, line 3: time.time()" in told.stderr
+    task = json.loads((await desk("status", told.stdout.strip(), "--json")).stdout)
+    assert [warning.partition(":")[0] for warning in task["warnings"]] == ["line 3"]

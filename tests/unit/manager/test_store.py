@@ -26,7 +26,7 @@ async def opened(data: Path) -> str:
 
 def task_row(number: int = 1) -> tuple[Any, ...]:
     """A task as it is stored."""
-    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time(), 0, "", "{}", "{}", 0)
+    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time(), 0, "", "{}", "{}", 0, "[]")
 
 
 async def test_manager_keeps_its_id(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ async def test_results_come_in_pages_bounded_by_bytes(tmp_path: Path) -> None:
         store.group.payloads.extend((1, index, b"1") for index in range(4))
         sizes = [big, big, 10, 10]
         store.group.results.extend(
-            (lease, 1, lease - 1, "a", 0, bytes(size), 1.0, None, 0.0) for lease, size in enumerate(sizes, 1)
+            (lease, 1, lease - 1, "a", 0, bytes(size), 1.0, None, 0.0, None) for lease, size in enumerate(sizes, 1)
         )
         store.group.verdicts.update({(1, index): (1, index, 1, index + 1, 1) for index in range(4)})
         await store.commit()
@@ -177,7 +177,7 @@ async def test_when_payloads_were_settled_never_goes_back(tmp_path: Path) -> Non
     async with Store(tmp_path) as store:
         store.group.tasks.append(task_row())
         store.group.payloads.extend((1, index, b"1") for index in range(3))
-        store.group.results.extend((lease, 1, lease, "a", 0, b"1", 1.0, None, 0.0) for lease in range(3))
+        store.group.results.extend((lease, 1, lease, "a", 0, b"1", 1.0, None, 0.0, None) for lease in range(3))
         store.group.verdicts.update({(1, index): (1, index, 1, index, 1) for index in (2, 0)})
         await store.commit()
     async with Store(tmp_path) as store:

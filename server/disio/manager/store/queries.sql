@@ -59,9 +59,9 @@ INSERT INTO files (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING;
 INSERT INTO tasks
     (
         number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created, open, owner,
-        kit, rules, has_agree
+        kit, rules, has_agree, warnings
     )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payloads*!
 -- The next payloads of a task, as split gives them.
@@ -69,8 +69,8 @@ INSERT INTO payloads (task, idx, data) VALUES (?, ?, ?);
 
 -- name: add_results*!
 -- What volunteers answered.
-INSERT INTO results (lease, task, idx, volunteer, outcome, data, ms, log, received)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO results (lease, task, idx, volunteer, outcome, data, ms, log, received, browser)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_voters*!
 -- Volunteers whose answers are votes.
@@ -383,7 +383,7 @@ WHERE v.task = :task AND v.idx > :after AND v.state = 2
 ORDER BY v.idx LIMIT :limit;
 
 -- name: get_failed_volunteers(indexes, task)
--- In which volunteers payloads of a task (a JSON array of indexes) failed, in order.
-SELECT r.idx, r.volunteer FROM json_each(:indexes) j
+-- In which volunteers, with which browsers, payloads of a task (a JSON array of indexes) failed, in order.
+SELECT r.idx, r.volunteer, r.browser FROM json_each(:indexes) j
 CROSS JOIN results r ON r.task = :task AND r.idx = j.value AND r.outcome = 1
 ORDER BY r.lease;

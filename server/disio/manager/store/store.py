@@ -259,13 +259,13 @@ class Store:
                 yield row["answer"]
             after = rows[-1]["idx"]
 
-    async def failures(self, task: int, after: int, limit: int) -> list[tuple[sqlite3.Row, list[str]]]:
-        """Payloads set aside after an index: idx, payload, failure, log; and the volunteers in which they failed."""
+    async def failures(self, task: int, after: int, limit: int) -> list[tuple[sqlite3.Row, list[tuple[str, str]]]]:
+        """Payloads set aside after an index: idx, payload, failure, log; and in which volunteers and browsers."""
         rows = [r async for r in queries.get_failures(self._reader, task=task, after=after, limit=limit)]
-        failed: dict[int, list[str]] = {row["idx"]: [] for row in rows}
+        failed: dict[int, list[tuple[str, str]]] = {row["idx"]: [] for row in rows}
         wanted = msgspec.json.encode(list(failed)).decode()
-        async for index, volunteer in queries.get_failed_volunteers(self._reader, task=task, indexes=wanted):
-            failed[index].append(volunteer)
+        async for index, *where in queries.get_failed_volunteers(self._reader, task=task, indexes=wanted):
+            failed[index].append((where[0], where[1] or ""))
         return [(row, failed[row["idx"]]) for row in rows]
 
 

@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { expand, withFreshMemory } from "./sparse.mjs";
+import { expand, withFreshMemory } from "./node/sparse.mjs";
 
 // Node would print the line of Pyodide's source as well, which is one line of a megabyte.
 process.on("uncaughtException", (error) => {

@@ -6,13 +6,14 @@ In a wheel they lie inside the package (``disio/_assets``), in a checkout where 
 from pathlib import Path
 from typing import Final, Literal
 
-AssetName = Literal["worker", "bundle", "workunits"]
+AssetName = Literal["worker", "bundle", "node", "workunits"]
 
 _PACKAGE: Final = Path(__file__).parent
 _CHECKOUT: Final = _PACKAGE.parents[1]
 _IN_CHECKOUT: Final[dict[AssetName, str]] = {
     "worker": "worker",
     "bundle": "pyodide_bundle/dist",
+    "node": "pyodide_bundle/node",
     "workunits": "workunits",
 }
 

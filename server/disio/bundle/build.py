@@ -1,6 +1,7 @@
 """Builds the bundle in a checkout: core files, standard library, snapshot, compressed forms, manifest."""
 
 import hashlib
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from filelock import FileLock
 import disio
 from disio.assets import bundle_sources
 from disio.bundle.compress import LEVELS, Report, compress, compress_all, describe
-from disio.bundle.manifest import Bundle, Entry, Manifest, content_id, load
+from disio.bundle.manifest import DISTRIBUTION, Bundle, Entry, Manifest, content_id, load
 from disio.bundle.publish import prepare, publish
 from disio.bundle.pyodide import LOCK_FILE, core_folder, pinned_version, write_core
 from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove, slim_stdlib
@@ -19,7 +20,7 @@ from disio.errors import BundleError
 
 UNCHANGED = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]
 STDLIB = "python_stdlib.zip"
-SCRIPTS = ("slim.mjs", "slim.py", "make_snapshot.mjs", "sparse.mjs")
+SCRIPTS = ("slim.mjs", "slim.py", "make_snapshot.mjs", "node/scrub.mjs", "node/sparse.mjs", "node/preload.py")
 TYPES = {
     ".mjs": "text/javascript",
     ".wasm": "application/wasm",
@@ -114,6 +115,7 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
     """
     report("packing the standard library", 0, 1)
     python = write_core(core, UNCHANGED, folder)
+    shutil.copyfile(core / LOCK_FILE, folder / DISTRIBUTION)
     pack(core / STDLIB, folder / STDLIB)
     if node is None:
         return python
@@ -126,7 +128,7 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
 
 def source_digest(sources: Path) -> str:
     """A digest of everything that a bundle is made from, its recipe included."""
-    recipe = [sources / name for name in ("package.json", "core.sha256", "preload.py", *SCRIPTS)]
+    recipe = [sources / name for name in ("package.json", "core.sha256", *SCRIPTS)]
     recipe += [
         Path(__file__).with_name(f"{name}.py") for name in ("build", "compress", "pyodide", "snapshot", "stdlib")
     ]

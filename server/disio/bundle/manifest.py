@@ -14,6 +14,8 @@ from disio.assets import asset
 from disio.errors import BundleError
 
 MANIFEST = "bundle.json"
+DISTRIBUTION = "distribution.json"
+"""Pyodide's lock file with all of its packages: for whoever resolves packages; no browser fetches it."""
 FILES = "files"
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 """Content encodings, in the order in which a server should prefer them, and the suffixes of their files."""
@@ -94,7 +96,7 @@ class Bundle:
 
     def visit(self, encoding: str) -> int:
         """The bytes that a first visit downloads in a content encoding."""
-        entries = self.manifest.files.values()
+        entries = [entry for name, entry in self.manifest.files.items() if name != DISTRIBUTION]
         return sum((entry.encodings.get(encoding) or entry).size for entry in entries)
 
     def write_named(self, folder: Path) -> None:

@@ -60,7 +60,7 @@ def slim_stdlib(node: str, sources: Path, folder: Path) -> None:
     Raises:
         BundleError: the script failed; the message ends with what it said last.
     """
-    _run(node, "The standard library cannot be made slim", [sources / "slim.mjs", folder, sources / "slim.py"])
+    run_node(node, "The standard library cannot be made slim", [sources / "slim.mjs", folder, sources / "slim.py"])
 
 
 def make_snapshot(node: str, sources: Path, folder: Path) -> Made:
@@ -69,8 +69,8 @@ def make_snapshot(node: str, sources: Path, folder: Path) -> Made:
     Raises:
         BundleError: the script failed; the message ends with what it said last.
     """
-    arguments = [sources / "make_snapshot.mjs", folder, sources / "preload.py", folder / SNAPSHOT]
-    return msgspec.json.decode(_run(node, "The snapshot cannot be made", arguments), type=Made)
+    arguments = [sources / "make_snapshot.mjs", folder, sources / "node" / "preload.py", folder / SNAPSHOT]
+    return msgspec.json.decode(run_node(node, "The snapshot cannot be made", arguments), type=Made)
 
 
 def prove(node: str, sources: Path, folder: Path, *, plain: bool = False) -> Proof:
@@ -88,13 +88,18 @@ def prove(node: str, sources: Path, folder: Path, *, plain: bool = False) -> Pro
     arguments: list[Path | str] = [sources / "boot.mjs", folder, sources / "prove.py"]
     if plain:
         arguments.append("--plain")
-    proof = msgspec.json.decode(_run(node, "The snapshot cannot be started", arguments), type=Proof)
+    proof = msgspec.json.decode(run_node(node, "The snapshot cannot be started", arguments), type=Proof)
     if proof.answer.outcomes != [0, 0, 1] or proof.answer.answers[:2] != [2, 3]:
         raise BundleError(f"The interpreter starts, but its runner answers wrongly: {proof.answer}")
     return proof
 
 
-def _run(node: str, failed: str, arguments: Sequence[Path | str]) -> bytes:
+def run_node(node: str, failed: str, arguments: Sequence[Path | str]) -> bytes:
+    """Runs one of our scripts; the last line that it printed.
+
+    Raises:
+        BundleError: it failed; the message begins with ``failed``, and ends with what it said last.
+    """
     # The time zone and the language would otherwise be remembered inside the snapshot.
     environment = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     try:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from disio.bundle import Bundle, load
 from disio.bundle.build import build as build_bundle
-from disio.bundle.manifest import SUFFIXES
+from disio.bundle.manifest import DISTRIBUTION, SUFFIXES
 from disio.bundle.snapshot import SNAPSHOT
 from disio.cli.commands import EXIT_INTERRUPTED
 
@@ -100,10 +100,11 @@ def _table(bundle: Bundle) -> Table:
     )
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, entry in bundle.manifest.files.items():
+    fetched = {name: entry for name, entry in bundle.manifest.files.items() if name != DISTRIBUTION}
+    for name, entry in fetched.items():
         sizes = [entry.encodings[encoding].size if encoding in entry.encodings else entry.size for encoding in SUFFIXES]
         table.add_row(name, *(_kilobytes(size) for size in (entry.size, *sizes)))
-    plain = sum(entry.size for entry in bundle.manifest.files.values())
+    plain = sum(entry.size for entry in fetched.values())
     table.add_section()
     table.add_row("first visit", _kilobytes(plain), *(_kilobytes(bundle.visit(encoding)) for encoding in SUFFIXES))
     table.add_row("naive visit", "", *(_kilobytes(bundle.manifest.naive[encoding]) for encoding in SUFFIXES))

@@ -54,6 +54,7 @@ def submit(
             given.params,
             payloads=payloads,
             data=parse_data(data),
+            on_prepare=_tell_preparing,
             name=name,
             priority=priority,
             manager=manager,
@@ -69,6 +70,11 @@ def submit(
     _tell(task, as_json=as_json, ended=True)
     if task.state != "finished":
         raise typer.Exit(1)
+
+
+def _tell_preparing(what: str) -> None:
+    if output.err.is_terminal:
+        output.err.print(f"[dim]{what}[/]")
 
 
 def _tell(task: Task, *, as_json: bool, ended: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from disio.client import core, kits, uploading
+from disio.client import core, kits, sources, uploading
 from disio.client.models import Failure, Result
 from disio.client.streams import FOLLOW_SECONDS, By, Following
 from disio.client.task import Task
@@ -61,6 +61,7 @@ class Client:
         payloads: Iterable[Any] | None = None,
         open: bool = False,  # noqa: A002 - as in the API
         data: kits.DataFiles | None = None,
+        on_prepare: kits.Report = kits.silent,
         name: str = "",
         priority: int = 0,
         manager: str = "",
@@ -68,11 +69,12 @@ class Client:
         """Submit the unit in the file ``unit``, or in the text ``source``, with parameters.
 
         Args:
-            unit: a file.
+            unit: a file, or the folder of a package.
             params: what ``split`` and ``reduce`` are given.
             source: the text of a unit, instead of a file.
             filename: what to call it in tracebacks.
             data: files that all payloads may read, by the names that ``ctx.data`` is asked for.
+            on_prepare: is told what is being done while packages are resolved and prepared.
             payloads: take the place of ``split``: values that are taken from here meanwhile, only as fast as they
                 are computed. What the iterable raises cancels the task, and is raised where the task is waited for.
             open: the task waits for payloads: see :meth:`Task.add <disio.client.Task.add>` and ``close``.
@@ -85,15 +87,14 @@ class Client:
             UsageError: the file cannot be read.
             CodecError: a parameter is no value that can travel.
         """
-        prepared = kits.prepare(data)
+        prepared = kits.prepare(sources.read(unit, source, filename), data, on_prepare)
         manager = self._put(prepared, manager)
         fed = payloads is not None
         body = core.submission(
-            unit,
+            prepared.unit.source,
+            prepared.unit.filename,
             params,
-            source=source,
-            filename=filename,
-            name=name,
+            name=name or prepared.unit.name,
             priority=priority,
             manager=manager,
             open=open or fed,

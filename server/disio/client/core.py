@@ -61,33 +61,25 @@ def task_path(task: str, rest: str = "") -> str:
 
 
 def submission(
-    unit: str | os.PathLike[str] | None,
+    source: str,
+    filename: str,
     params: Mapping[str, Any] | None,
     *,
-    source: str | None,
-    filename: str | None,
     name: str,
     priority: int,
     manager: str,
     open: bool,  # noqa: A002 - as in the API
     kit: Kit,
 ) -> bytes:
-    """The body that submits a unit: the file ``unit``, or ``source`` text.
+    """The body that submits a unit.
 
     Raises:
-        UsageError: neither or both are given, or the file cannot be read.
+        UsageError: it is no text in UTF-8, or too large.
         CodecError: a parameter is no value that can travel.
     """
-    if (unit is None) == (source is None):
-        raise UsageError("give the unit's file or its source, one of the two")
-    if unit is not None:
-        path = Path(unit)
-        filename = filename or path.name
-        source = read_source(path)
-    assert source is not None  # noqa: S101 - one of the two was given
     body = api.TaskSubmission(
         source=source,
-        filename=filename or "unit.py",
+        filename=filename,
         params_encoded=api.to_base64(codec.encode(dict(params or {}))),
         name=name,
         priority=priority,

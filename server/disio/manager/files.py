@@ -9,12 +9,14 @@ from typing import Final
 
 from disio.errors import ConflictError, UnitError
 from disio.filestore import FileStore
+from disio.manager.shelf import Shelf, clear, shelve
 from disio.manager.store import Store
 from disio.unit.contract import Unit
 from disio.wire import grid
 from disio.wire.kit import Kit
 
 FOLDER: Final = "files"
+UNPACKED: Final = "packages"
 SPARE_SECONDS: Final = 24 * 3600.0
 """Files that no task names are kept so long: their task may still be submitted."""
 COLLECT_SECONDS: Final = 3600.0
@@ -62,6 +64,10 @@ class Files:
         path = self.kept.path(sha256)
         return b"" if path is None else await asyncio.to_thread(path.read_bytes)
 
+    async def shelf(self, kit: Kit) -> Shelf:
+        """What a task's ``split`` and ``reduce`` can import."""
+        return await asyncio.to_thread(shelve, kit, self.kept, self._store.data / UNPACKED)
+
     async def check(self, unit: Unit, kit: Kit) -> None:
         """See that everything a task names is here.
 
@@ -86,4 +92,5 @@ class Files:
         while True:
             used = await self._store.files_in_use()
             await asyncio.to_thread(self.kept.collect, used, spare_seconds=SPARE_SECONDS)
+            await asyncio.to_thread(clear, self._store.data / UNPACKED, used)
             await asyncio.sleep(COLLECT_SECONDS)

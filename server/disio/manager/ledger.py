@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from disio.manager.files import Files
 from disio.manager.leases import Freed, LeaseBook
 from disio.manager.links import Distributor, Links, Volunteer
 from disio.manager.store import Store
@@ -56,6 +57,7 @@ class Ledger:
 
     def __init__(self, store: Store, grace: float) -> None:
         self.store = store
+        self.files = Files(store)
         self.tasks = Tasks(store)
         self.schedule = Schedule()
         self.book = LeaseBook()

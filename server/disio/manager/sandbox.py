@@ -14,7 +14,7 @@ import struct
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ import structlog
 
 from disio.errors import UnitError
 from disio.manager import sandbox_child as child
+from disio.manager.shelf import Shelf
 from disio.unit.codec import MAX_BYTES
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -51,6 +52,8 @@ class Code:
     filename: str
     params: bytes
     has_split: bool = True
+    shelf: Shelf = field(default_factory=Shelf)
+    """Packages that it may import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ class _Child:
                 **self._job,
                 "source": self._code.source,
                 "filename": self._code.filename,
+                "shelf": asdict(self._code.shelf),
                 "params": base64.b64encode(self._code.params).decode(),
                 "memory": self._limits.memory,
                 "cpu": self._limits.cpu,

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from disio.errors import DisioError, UnitError
+from disio.unit.absent import stand_in
 from disio.unit.codec import decode, encode
 from disio.unit.contract import default_split
 from disio.unit.runner import Session
@@ -181,7 +182,16 @@ def _results(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _session(job: dict[str, Any]) -> Session:
-    return Session(job["source"], filename=job["filename"], params=_params(job), max_result_bytes=job["max_bytes"])
+    shelf = job["shelf"]
+    sys.path.extend(shelf["paths"])
+    stand_in(shelf["compiled"])
+    return Session(
+        job["source"],
+        filename=job["filename"],
+        params=_params(job),
+        max_result_bytes=job["max_bytes"],
+        module=shelf["module"],
+    )
 
 
 def _params(job: dict[str, Any]) -> bytes:

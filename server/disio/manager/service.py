@@ -17,7 +17,6 @@ from disio.errors import ProtocolError
 from disio.manager.calls import Calls
 from disio.manager.config import ManagerConfig
 from disio.manager.feeding import judge_anew, keep_promises, make_answer, make_payloads
-from disio.manager.files import Files
 from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
 from disio.manager.links import Distributor
@@ -74,7 +73,7 @@ class Service:
         self._store = store
         self._listener = listener
         self._intake = Intake(self.ledger)
-        self._files = Files(store)
+        self._files = self.ledger.files
         self._remover = Remover(self.ledger)
         self._calls = Calls(self.ledger, self._files, self._remover, listener.address)
         self._group: asyncio.TaskGroup

@@ -47,6 +47,8 @@ class Metadata:
     requires_python: str = ""
     checking: Checking = field(default_factory=Checking)
     """What it asks of the checking of answers."""
+    packages: tuple[str, ...] = ()
+    """The researcher's own packages: paths of folders or wheels, beside the unit's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,12 +203,13 @@ def read_metadata(source: str, filename: str = "unit.py") -> Metadata:
     if not isinstance(tool, dict) or not isinstance(disio, dict):
         raise UnitError(f"{filename}: tool and tool.disio are tables; write [tool.disio]")
     _refuse_unknown(filename, "", table, ("dependencies", "requires-python", "tool"))
-    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout", *CHECKING))
+    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout", "packages", *CHECKING))
     asked = {name: value for name, value in disio.items() if name in CHECKING}
     return Metadata(
         title=_one_line(filename, "tool.disio.title", disio.get("title", "")),
         timeout=_timeout(filename, disio.get("timeout", DEFAULT_TIMEOUT)),
         dependencies=_dependencies(filename, table.get("dependencies", [])),
+        packages=_packages(filename, disio.get("packages", [])),
         requires_python=_one_line(filename, "requires-python", table.get("requires-python", "")),
         checking=read_checking(asked, f"{filename}: tool.disio."),
     )
@@ -243,6 +246,12 @@ def _dependencies(filename: str, value: Any) -> tuple[str, ...]:
     for requirement in value:
         if not isinstance(requirement, str) or len(requirement) > 300 or not _REQUIREMENT.fullmatch(requirement):
             raise UnitError(f"{filename}: dependencies has {str(requirement)[:80]!r}; write it like 'numpy>=2'")
+    return tuple(value)
+
+
+def _packages(filename: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > 100 or not all(isinstance(path, str) and path for path in value):
+        raise UnitError(f"{filename}: tool.disio.packages must be a list of paths of folders or wheels, like './model'")
     return tuple(value)
 
 

@@ -42,6 +42,7 @@ def test_bundle_has_what_a_browser_needs(root: Path) -> None:
         "pyodide.asm.mjs",
         "pyodide.asm.wasm",
         "pyodide-lock.json",
+        "distribution.json",
         "python_stdlib.zip",
         SNAPSHOT,
     }

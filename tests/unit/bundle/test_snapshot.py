@@ -50,10 +50,10 @@ def test_the_snapshot_is_the_same_each_time(named_files: Path, sources: Path, no
 def test_a_preload_that_fails_is_told(named_files: Path, sources: Path, node: str, tmp_path: Path) -> None:
     """Python's own error comes out, in one line."""
     broken = tmp_path / "sources"
-    broken.mkdir()
-    for script in ("make_snapshot.mjs", "sparse.mjs"):
+    (broken / "node").mkdir(parents=True)
+    for script in ("make_snapshot.mjs", "node/scrub.mjs", "node/sparse.mjs"):
         (broken / script).write_bytes((sources / script).read_bytes())
-    (broken / "preload.py").write_text("import nothing_of_that_name\n")
+    (broken / "node" / "preload.py").write_text("import nothing_of_that_name\n")
     kept = (named_files / SNAPSHOT).read_bytes()
     with pytest.raises(
         BundleError, match=r"cannot be made .*ModuleNotFoundError: No module named 'nothing_of_that_name'$"
@@ -67,10 +67,10 @@ def test_a_preload_that_needs_too_much_memory_is_told(
 ) -> None:
     """A snapshot that could not be restored is not made."""
     broken = tmp_path / "sources"
-    broken.mkdir()
-    for script in ("make_snapshot.mjs", "sparse.mjs"):
+    (broken / "node").mkdir(parents=True)
+    for script in ("make_snapshot.mjs", "node/scrub.mjs", "node/sparse.mjs"):
         (broken / script).write_bytes((sources / script).read_bytes())
-    (broken / "preload.py").write_text("import builtins\nbuiltins.ballast = bytearray(64_000_000)\n")
+    (broken / "node" / "preload.py").write_text("import builtins\nbuiltins.ballast = bytearray(64_000_000)\n")
     with pytest.raises(BundleError, match=r"more than the initial .* bytes of memory"):
         make_snapshot(node, broken, named_files)
 

@@ -1,0 +1,67 @@
+"""Packages for ``split`` and ``reduce``: pure ones from the task's kit, compiled ones if they are installed here."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from disio.bundle.packs import is_pure, modules, unpack
+from disio.filestore import FileStore
+from disio.wire.kit import Kit
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the sandbox can import beside the standard library.
+
+    Attributes:
+        paths: folders with the kit's pure packages.
+        compiled: modules of the kit's compiled packages: this machine's own are used, if it has any.
+        module: the unit's dotted name, if it is a module of one of the packages.
+    """
+
+    paths: tuple[str, ...] = ()
+    compiled: tuple[str, ...] = ()
+    module: str = ""
+
+
+def shelve(kit: Kit, files: FileStore, folder: Path) -> Shelf:
+    """Lay a kit's pure packages out in a folder, each once. Blocking.
+
+    Args:
+        kit: of a task.
+        files: where the packs are.
+        folder: where they are laid out, each in a folder named by its pack's hash.
+    """
+    paths, compiled = [], []
+    for pack in kit.packs:
+        target = folder / pack.sha256
+        if not target.is_dir():
+            source = files.path(pack.sha256)
+            contents = unpack(source.read_bytes()) if source is not None else {}
+            if not is_pure(contents):
+                compiled += sorted(modules(contents))
+                continue
+            _lay_out(contents, target)
+        paths.append(str(target))
+    return Shelf(tuple(paths), tuple(compiled), kit.module)
+
+
+def clear(folder: Path, used: set[str]) -> None:
+    """Delete packages that no task uses any more."""
+    for path in folder.glob("*"):
+        if path.name not in used:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lay_out(contents: dict[str, bytes], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=target.parent))
+    for name, data in contents.items():
+        if name.endswith(".pyc"):
+            continue  # bytecode of the browsers' Python
+        path = part / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    part.chmod(0o755)
+    part.replace(target)

@@ -77,10 +77,11 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "ready", ms: number}} CellReady an interpreter is ready; it took so long
  * @typedef {{type: "results", task: string, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
  *   ms: number, memory: number}} CellResults `ms`: computing time of all of them together; `memory`: bytes of their interpreter
+ * @typedef {{type: "checkpoint", task: string, lease: number, data: Uint8Array<ArrayBuffer>}} CellCheckpoint
  * @typedef {{type: "returned", task: string, leases: number[]}} CellReturned not computed, because of a pause
  * @typedef {{type: "failed", message: string}} CellFailed no interpreter can be started here
  * @typedef {{type: "log", message: string}} CellLog
- * @typedef {CellReady | CellResults | CellReturned | CellFailed | CellLog} FromCell
+ * @typedef {CellReady | CellResults | CellCheckpoint | CellReturned | CellFailed | CellLog} FromCell
  */
 
 // ---- cell and worker ------------------------------------------------------------------------
@@ -93,7 +94,7 @@ export const DATA_FOLDER = "/data";
  *   data: Record<string, Blob>}} Open a unit; `info` is JSON, see `disio.unit.runner`; `share`: of its time to compute, 0 to 1;
  *   packages come with it, and shared data, which is mounted in this folder
  * @typedef {{type: "slice", items: string, data: Uint8Array<ArrayBuffer>, budget: number}} Slice payloads; `items` is JSON:
- *   [[index, size], ...]; `budget`: seconds after which a step ends and its results are told
+ *   [[index, size, state?], ...]; `budget`: seconds after which a step ends and its results are told
  * @typedef {{type: "hold"}} Hold forget the slices that were not begun
  * @typedef {Prepare | Boot | Open | Pace | Slice | Hold} ToWorker
  */
@@ -104,7 +105,8 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "opened"}} Opened the unit's module has been run (or has failed: then every payload will say so)
  * @typedef {{type: "results", items: string, data: Uint8Array<ArrayBuffer>, ms: number, memory: number}} StepResults
  *   `items` is JSON: [[outcome, size, ms, log?], ...] in the order of the payloads; `memory`: bytes that the interpreter has
+ * @typedef {{type: "checkpoint", index: number, data: Uint8Array<ArrayBuffer>}} Kept a state of the payload with this index
  * @typedef {{type: "held", slices: number}} Held so many slices were forgotten, the last ones
  * @typedef {{type: "fatal", message: string}} Fatal this interpreter cannot go on
- * @typedef {WorkerReady | Opened | StepResults | Held | Fatal} FromWorker
+ * @typedef {WorkerReady | Opened | StepResults | Kept | Held | Fatal} FromWorker
  */

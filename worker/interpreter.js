@@ -3,6 +3,7 @@
  */
 
 import { DATA_FOLDER } from "./channels.js";
+import { MAX_STATE_BYTES } from "./messages.js";
 import { joinResults, sliceOf } from "./queue.js";
 
 /** @typedef {import("./queue.js").Entry} Entry */
@@ -16,6 +17,8 @@ const SLACK_MS = 250;
 const OPENING_MS = 30_000;
 /** Starting, with all files at hand, may take so long on the slowest machine. */
 const BOOT_MS = 60_000;
+/** States come no more often than this, a little less than what the runner keeps to. */
+const CHECKPOINT_MS = 800;
 /** A clock that jumps ahead by more was asleep with its machine, or its tab was. */
 const ASLEEP_MS = 5000;
 
@@ -24,6 +27,7 @@ const ASLEEP_MS = 5000;
  * @property {(ms: number, plain: string) => void} onReady it took so long; why the snapshot was not used, or nothing
  * @property {(interpreter: Interpreter, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
  *   ms: number, memory: number) => void} onResults
+ * @property {(interpreter: Interpreter, lease: number, state: Uint8Array<ArrayBuffer>) => void} onCheckpoint
  * @property {(interpreter: Interpreter, entries: Entry[]) => void} onReturned payloads that it did not begin
  * @property {(interpreter: Interpreter, reason: string) => void} onCrash it has been ended
  */
@@ -58,6 +62,8 @@ export class Interpreter {
   #hasFiles = false;
   #opening = false;
   #late = 0;
+  /** When it last kept a state. */
+  #kept = 0;
   #forgiven = false;
   #lastWatched = 0;
   /** @type {Worker | undefined} */
@@ -224,6 +230,9 @@ export class Interpreter {
         case "results":
           this.#results(message, now);
           break;
+        case "checkpoint":
+          this.#checkpoint(message, now);
+          break;
         case "held":
           this.#owner.onReturned(this, this.slices.splice(this.slices.length - message.slices).flat());
           break;
@@ -247,6 +256,20 @@ export class Interpreter {
     else this.slices[0] = slice.slice(results.length);
     this.#progress(now + this.#rest(now));
     this.#owner.onResults(this, results, data, ms, Number(memory) || 0);
+  }
+
+  /**
+   * Of what it computes, and not too often; everything else is passed over.
+   * @param {import("./channels.js").Kept} message
+   * @param {number} now
+   */
+  #checkpoint({ index, data }, now) {
+    const entry = this.slices[0]?.find((one) => one.index === index);
+    const sized = data instanceof Uint8Array && data.byteLength > 0 && data.byteLength <= MAX_STATE_BYTES;
+    if (!entry || !sized || now - this.#kept < CHECKPOINT_MS) return;
+    this.#kept = now;
+    entry.state = data;
+    this.#owner.onCheckpoint(this, entry.lease, data);
   }
 
   /**

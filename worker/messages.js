@@ -16,6 +16,8 @@ export const MAX_ITEMS = 8192;
 export const BEAT_SECONDS = 5;
 /** Leases that one volunteer may hold unfinished. */
 export const MAX_WINDOW = 4096;
+/** No state that is kept for others to go on from is larger. */
+export const MAX_STATE_BYTES = 1024 * 1024;
 /** Characters of what a unit printed, in one result. */
 export const MAX_LOG_CHARACTERS = 65536;
 
@@ -23,8 +25,8 @@ export const ANSWERED = 0;
 export const FAILED = 1;
 
 /**
- * One payload on its way in: lease, index in its task, bytes.
- * @typedef {[lease: number, index: number, size: number]} LeaseItem
+ * One payload on its way in: lease, index in its task, bytes; and bytes of the state behind it, if another volunteer began it.
+ * @typedef {[lease: number, index: number, size: number, state?: number]} LeaseItem
  */
 
 /**
@@ -47,8 +49,9 @@ export const FAILED = 1;
  *   holding: Record<string, number[]>}} Hello
  * @typedef {{type: "credit", window: number}} Credit
  * @typedef {{type: "results", task: string, items: ResultItem[]}} Results
+ * @typedef {{type: "checkpoint", task: string, lease: number, size: number}} Checkpoint a state to go on from; never acknowledged
  * @typedef {{type: "return", task: string, leases: number[]}} Return
- * @typedef {Hello | Credit | Results | Return} ToDistributor
+ * @typedef {Hello | Credit | Results | Checkpoint | Return} ToDistributor
  */
 
 /**
@@ -119,15 +122,25 @@ export function unpack(frame) {
     throw new ProtocolError("the head is no message of this protocol");
   }
   const data = new Uint8Array(frame, end);
-  if (message.type === "work" && sizeOf(message.items) !== data.byteLength) {
+  if (message.type === "work" && sizeOfWork(message.items) !== data.byteLength) {
     throw new ProtocolError("the sizes of the payloads do not add up to the data");
   }
   return { message, data };
 }
 
 /**
- * How many bytes of data belong to these items.
- * @param {ReadonlyArray<LeaseItem | ResultItem>} items
+ * How many bytes of data belong to these leases.
+ * @param {ReadonlyArray<LeaseItem>} items
+ */
+export function sizeOfWork(items) {
+  let sum = 0;
+  for (const [, , size, state = 0] of items) sum += size + state;
+  return sum;
+}
+
+/**
+ * How many bytes of data belong to these results.
+ * @param {ReadonlyArray<ResultItem>} items
  */
 export function sizeOf(items) {
   let sum = 0;

@@ -59,6 +59,16 @@ export class Outbox {
     return (this.#ledgers.get(task)?.unfinished.size ?? 0) > 0;
   }
 
+  /**
+   * Whether a lease is to be computed.
+   * @param {string} task
+   * @param {number} lease
+   */
+  computes(task, lease) {
+    const ledger = this.#ledgers.get(task);
+    return ledger !== undefined && ledger.unfinished.has(lease) && !ledger.computed.has(lease);
+  }
+
   /** Results without an acknowledgement. */
   get unacknowledged() {
     let count = 0;

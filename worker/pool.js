@@ -161,6 +161,15 @@ export class Pool {
 
   /**
    * @param {Interpreter} interpreter
+   * @param {number} lease
+   * @param {Uint8Array<ArrayBuffer>} data stays here too: the next worker may have to go on from it
+   */
+  onCheckpoint({ task }, lease, data) {
+    this.#tell({ type: "checkpoint", task, lease, data });
+  }
+
+  /**
+   * @param {Interpreter} interpreter
    * @param {Entry[]} entries
    */
   onReturned(interpreter, entries) {

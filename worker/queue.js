@@ -17,7 +17,8 @@ const MEMORY = 0.8;
 
 /**
  * A payload to compute. Its bytes stay here until it is answered, because a worker may be ended under it.
- * @typedef {{lease: number, index: number, payload: Uint8Array<ArrayBuffer>}} Entry
+ * `state` is the last one that was kept of it, here or by another volunteer.
+ * @typedef {{lease: number, index: number, payload: Uint8Array<ArrayBuffer>, state?: Uint8Array<ArrayBuffer>}} Entry
  */
 
 /** What a worker said that is no answer to what it was given. */
@@ -51,9 +52,10 @@ export class TaskQueue {
    */
   add(items, data) {
     let offset = 0;
-    for (const [lease, index, size] of items) {
-      this.#entries.push({ lease, index, payload: data.subarray(offset, offset + size) });
-      offset += size;
+    for (const [lease, index, size, begun = 0] of items) {
+      const payload = data.subarray(offset, (offset += size));
+      const state = begun > 0 ? data.subarray(offset, (offset += begun)) : undefined;
+      this.#entries.push({ lease, index, payload, state });
     }
   }
 
@@ -132,13 +134,15 @@ export class TaskQueue {
  * @param {Entry[]} entries
  */
 export function sliceOf(entries) {
-  const data = new Uint8Array(entries.reduce((sum, { payload }) => sum + payload.byteLength, 0));
+  const parts = entries.flatMap(({ payload, state }) => (state ? [payload, state] : [payload]));
+  const data = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let end = 0;
-  for (const { payload } of entries) {
-    data.set(payload, end);
-    end += payload.byteLength;
+  for (const part of parts) {
+    data.set(part, end);
+    end += part.byteLength;
   }
-  return { items: JSON.stringify(entries.map(({ index, payload }) => [index, payload.byteLength])), data };
+  const items = entries.map(({ index, payload, state }) => [index, payload.byteLength, ...(state ? [state.byteLength] : [])]);
+  return { items: JSON.stringify(items), data };
 }
 
 /**

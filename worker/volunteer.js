@@ -155,6 +155,11 @@ export class Volunteer {
         this.failed += message.items.filter(([, outcome]) => outcome === 1).length;
         break;
       }
+      case "checkpoint": {
+        const { task, lease, data } = message;
+        if (this.#outbox.computes(task, lease)) this.#connection.send({ type: "checkpoint", task, lease, size: data.byteLength }, [data]);
+        return; // nothing that is shown, or counted, has changed
+      }
       case "returned":
         this.#outbox.forget(message.task, message.leases);
         this.#connection.send({ type: "return", task: message.task, leases: message.leases });

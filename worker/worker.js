@@ -263,8 +263,23 @@
     if (unit.packs.length > 0) pyodide.runPython("import importlib; importlib.invalidate_caches(); del importlib");
     mount(unit.folder, unit.data);
     session = runner.open_unit(unit.source, unit.info);
+    const { hooks } = session;
+    hooks.checkpoint = keep;
+    hooks.destroy();
     step = session.step;
     throttle.spent(begin, performance.now());
+  }
+
+  /**
+   * A unit keeps a state, in the midst of its computing: a message leaves a worker that never comes to rest all the same.
+   * @param {number} index
+   * @param {any} state Python's bytes
+   */
+  function keep(index, state) {
+    const view = state.getBuffer("u8");
+    const data = view.data.slice();
+    view.release();
+    tell({ type: "checkpoint", index, data }, [data.buffer]);
   }
 
   function schedule() {

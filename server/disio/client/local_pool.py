@@ -67,6 +67,8 @@ class _Process:
         self._events = events
         self.opened = False
         self.batch: deque[tuple[int, bytes]] = deque()
+        self.states: dict[int, bytes] = {}
+        """The last states of what it computes, in codec bytes."""
         self.since = monotonic()
         self.mean = BATCH_SECONDS
         threading.Thread(target=self._read, daemon=True).start()
@@ -84,11 +86,14 @@ class _Process:
         with suppress(OSError):
             write_frame(cast("BinaryIO", self._popen.stdin), head, data)
 
-    def compute(self, batch: Iterable[tuple[int, bytes]]) -> None:
-        """Give it payloads."""
+    def compute(self, batch: Iterable[tuple[int, bytes]], states: dict[int, bytes]) -> None:
+        """Give it payloads, and the states of those that were begun by another process."""
         self.batch.extend(batch)
-        items = json.dumps([[index, len(data)] for index, data in self.batch])
-        self.send({"do": "run", "items": items}, b"".join(data for _, data in self.batch))
+        self.states = {index: states.pop(index) for index, _ in self.batch if index in states}
+        begun = {index: [len(state)] for index, state in self.states.items()}
+        items = json.dumps([[index, len(data), *begun.get(index, ())] for index, data in self.batch])
+        parts = (part for index, data in self.batch for part in (data, self.states.get(index, b"")))
+        self.send({"do": "run", "items": items}, b"".join(parts))
 
     def end(self) -> str:
         """End it now, if it has not ended by itself; returns how it ended."""
@@ -130,6 +135,7 @@ class Pool:
         self._workers: list[_Process] = []
         self._ready: deque[tuple[int, bytes]] = deque()
         self._suspects: deque[tuple[int, bytes]] = deque()
+        self._states: dict[int, bytes] = {}
         self._next_index = 0
         self._split_done = False
         self._splitting = False
@@ -217,9 +223,9 @@ class Pool:
             self._workers.append(self._start())
         for process in idle:
             if process.opened and self._suspects:
-                process.compute([self._suspects.popleft()])
+                process.compute([self._suspects.popleft()], self._states)
             elif process.opened and self._ready:
-                process.compute(self._batch(process))
+                process.compute(self._batch(process), self._states)
         busy = any(process.batch for process in self._workers)
         return busy or bool(self._ready or self._suspects) or not self._split_done
 
@@ -285,6 +291,9 @@ class Pool:
             self._opened(process, frame)
             return
         head, data = frame
+        if "state" in head:
+            process.states[head["state"]] = data
+            return
         start, total = 0, 0.0
         items = json.loads(head["items"])
         for outcome, size, ms, *log in items:
@@ -308,3 +317,4 @@ class Pool:
         else:
             # Any of them may have done it: each again, alone.
             self._suspects.extend(process.batch)
+            self._states.update(process.states)

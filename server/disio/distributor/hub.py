@@ -141,6 +141,12 @@ class Hub:
             self.away.set()
         self.touch(visit)
 
+    def checkpoint(self, visit: Visit, task: str, lease: int, state: bytes) -> None:
+        """A volunteer keeps a state: pass it on if its manager is there; a later one will come if it is not."""
+        link = self.links.get(_manager(task))
+        if link is not None and visit.may_keep(task, lease, time.time()):
+            link.post(grid.Checkpoint(task, visit.volunteer, lease, state))
+
     def returned(self, visit: Visit, task: str, leases: list[int]) -> None:
         """A volunteer gives leases back uncomputed."""
         visit.gave_back(task, leases)

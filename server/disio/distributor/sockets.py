@@ -19,6 +19,7 @@ from disio.wire.volunteer import (
     PROTOCOL_VERSION,
     Ack,
     Beat,
+    Checkpoint,
     Cluster,
     Credit,
     Error,
@@ -171,6 +172,8 @@ class VolunteerSocket:
                 case Results():
                     self._hub.results(self, message.task, message.items, data)
                     self._wake.set()
+                case Checkpoint():
+                    self._hub.checkpoint(self.visit, message.task, message.lease, data)
                 case Credit():
                     self._hub.credit(self.visit, message.window)
                     self._wake.set()

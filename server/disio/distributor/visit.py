@@ -2,10 +2,15 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from disio.distributor.limits import MAX_RESERVE_BYTES, WORK_FRAME_BYTES, Rate, reserve_target
+from disio.unit.context import CHECKPOINT_SECONDS
 from disio.wire.grid import TaskInfo
 from disio.wire.volunteer import MAX_ITEMS, Agent, Hello, LeaseItem
+
+CHECKPOINT_BURST: Final = 4
+"""States for each worker that may come at once, beyond one in a CHECKPOINT_SECONDS."""
 
 
 class Batch:
@@ -32,9 +37,9 @@ class Batch:
         end = 0
         taken = 0
         for item in self.items[:count]:
-            if taken and end + item.size > size:
+            if taken and end + item.bytes > size:
                 break
-            end += item.size
+            end += item.bytes
             taken += 1
         items, self.items = self.items[:taken], self.items[taken:]
         data, self._data = self._data[:end], self._data[end:]
@@ -48,8 +53,8 @@ class Batch:
         for item in self.items:
             if item.lease not in leases:
                 kept.append(item)
-                parts.append(self._data[offset : offset + item.size])
-            offset += item.size
+                parts.append(self._data[offset : offset + item.bytes])
+            offset += item.bytes
         if len(kept) != len(self.items):
             self.items, self._data = kept, memoryview(b"".join(parts))
 
@@ -75,6 +80,7 @@ class Visit:
         self._reserved = 0
         self._reserved_bytes = 0
         self._rate = Rate()
+        self._states = (float(CHECKPOINT_BURST * hello.workers), now)
 
     @property
     def held(self) -> int:
@@ -127,7 +133,7 @@ class Visit:
         parts: list[memoryview] = []
         while room > 0 and self._reserve and self._reserve[0].task == task:
             batch = self._reserve[0]
-            if items and batch.items[0].size > size:
+            if items and batch.items[0].bytes > size:
                 break
             some, data = batch.take(room, size)
             items += some
@@ -146,6 +152,15 @@ class Visit:
     def finished(self, task: str, leases: set[int], now: float) -> None:
         """It has answered these (duplicates and leases it never had change nothing)."""
         self._rate.add(self._release(task, leases), now)
+
+    def may_keep(self, task: str, lease: int, now: float) -> bool:
+        """Whether a state that it sent is to be passed on: of a lease that it holds, and not too often."""
+        if lease not in self._held.get(task, ()):
+            return False
+        left, since = self._states
+        left = min(left + (now - since) * self.workers / CHECKPOINT_SECONDS, float(CHECKPOINT_BURST * self.workers))
+        self._states = (left - (left >= 1), now)
+        return left >= 1
 
     def gave_back(self, task: str, leases: Iterable[int]) -> None:
         """It has returned these uncomputed."""

@@ -188,8 +188,8 @@ class PythonVolunteer:
             position = 0
             for start in range(0, len(leases), FRAME_ITEMS):
                 part = leases[start : start + FRAME_ITEMS]
-                size = sum(lease.size for lease in part)
-                rows = [[lease.index, lease.size] for lease in part]
+                size = sum(lease.bytes for lease in part)
+                rows = [[lease.index, lease.size, *([lease.state] if lease.state else [])] for lease in part]
                 session.load(msgspec.json.encode(rows).decode(), data[position : position + size])
                 position += size
                 while session.queued:

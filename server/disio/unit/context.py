@@ -4,10 +4,16 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from time import perf_counter
+from typing import Any, Final
 
 from disio.errors import UnitError
 from disio.unit.codec import decode, encode
+
+MAX_STATE_BYTES: Final = 1024 * 1024
+"""No state that is kept is larger, in codec bytes."""
+CHECKPOINT_SECONDS: Final = 1.0
+"""Hosts take a state no more often than this."""
 
 Report = Callable[[int, bytes], None]
 """Takes a payload's index, and codec bytes."""
@@ -20,7 +26,8 @@ class Hooks:
         checkpoint: called with (index, codec bytes) for each state that ``run`` keeps.
         progress: called with (index, codec bytes of a float from 0 to 1).
         event: called with (index, codec bytes) for each event that ``run`` emits.
-        states: the last state of payloads that were begun elsewhere, in codec bytes, by index.
+        checkpoint_seconds: how much computing must lie between two states that are kept.
+        states: the last state of open payloads, in codec bytes, by index.
         files: the paths of the task's shared read-only files, by name.
     """
 
@@ -28,6 +35,7 @@ class Hooks:
         self.checkpoint: Report | None = None
         self.progress: Report | None = None
         self.event: Report | None = None
+        self.checkpoint_seconds = CHECKPOINT_SECONDS
         self.states: dict[int, bytes] = {}
         self.files: Mapping[str, str] = {}
 
@@ -50,6 +58,7 @@ class Context:
         self.params = params
         self._hooks = hooks
         self._fraction = 0.0
+        self._kept = perf_counter()
 
     @property
     def state(self) -> Any:
@@ -57,16 +66,27 @@ class Context:
         kept = self._hooks.states.get(self.index)
         return None if kept is None else decode(kept)
 
-    def checkpoint(self, state: Any) -> None:
-        """Keep a state from which ``run`` can go on when it is interrupted.
+    def checkpoint(self, state: Any) -> bool:
+        """Keep a state from which ``run`` can go on when it is interrupted, here or elsewhere.
+
+        Call it as often as there is something worth keeping: within a second of computing after the last one (or after
+        the beginning) a state is passed over, which costs nothing.
+
+        Returns:
+            Whether it was kept.
 
         Raises:
-            CodecError: the state cannot travel, or is too large.
+            CodecError: the state cannot travel, or is larger than 1 MiB in codec bytes.
         """
-        data = encode(state)
+        now = perf_counter()
+        if now - self._kept < self._hooks.checkpoint_seconds:
+            return False
+        data = encode(state, max_bytes=MAX_STATE_BYTES)
+        self._kept = now
         self._hooks.states[self.index] = data
         if self._hooks.checkpoint is not None:
             self._hooks.checkpoint(self.index, data)
+        return True
 
     def progress(self, fraction: float) -> None:
         """Say how much of this payload is done: 0 to 1; what is outside is taken as the nearer of both."""

@@ -7,7 +7,8 @@ bytes, little-endian), the head (JSON) and the data. The child is asked one thin
 do         asked with                                  answered with
 =========  ==========================================  ====================================================
 open       ``info``; the source as data                ``failure``: text, or null
-run        ``items``; the payloads as data             ``items`` (JSON text) and answers, until all are told
+run        ``items``; the payloads as data             ``items`` (JSON text) and answers, until all are told; in
+                                                       between ``state`` (an index), and that payload's state as data
 split      ``count``, ``bytes``, ``seconds`` at most   ``sizes``, ``done``, ``error``; the payloads as data
 reduce     frames with ``sizes``, the last ``done``    ``error``, or null and the answer as data
 =========  ==========================================  ====================================================
@@ -80,6 +81,7 @@ class _Child:
 
     def _open(self, head: dict[str, Any], data: bytes) -> None:
         self._session = open_unit(data.decode(), head["info"])
+        self._session.hooks.checkpoint = self._keep
         failed = self._session.load_failure
         table = json.loads(failed) if failed else {}
         text = f"{table['message']}\n{table['traceback']}".strip() if table else None
@@ -90,6 +92,9 @@ class _Child:
         while self._session.queued:
             items, answers = self._session.step(STEP_SECONDS)
             write_frame(self._outbox, {"items": items}, answers)
+
+    def _keep(self, index: int, state: bytes) -> None:
+        write_frame(self._outbox, {"state": index}, state)
 
     def _split(self, head: dict[str, Any], _data: bytes) -> None:
         parts: list[bytes] = []

@@ -103,13 +103,16 @@ class Session:
         """Queue payloads.
 
         Args:
-            items: JSON: ``[[index, size], ...]``.
-            data: the payloads' codec bytes one after the other.
+            items: JSON: ``[[index, size], ...]``; ``[index, size, state]`` for a payload that was begun elsewhere.
+            data: the payloads' codec bytes one after the other, each with the ``state`` bytes of its last state after it.
         """
         start = 0
-        for index, size in json.loads(items):
+        for index, size, *state in json.loads(items):
             self._queue.append((index, data[start : start + size]))
             start += size
+            if state:
+                self.hooks.states[index] = data[start : start + state[0]]
+                start += state[0]
 
     def step(self, budget: float) -> tuple[str, bytes]:
         """Compute queued payloads until ``budget`` seconds have passed, at least one if there is one.
@@ -254,6 +257,8 @@ class Session:
             value = run(payload, Context(index, self._params, self.hooks)) if self._with_context else run(payload)
         except BaseException as error:  # SystemExit and KeyboardInterrupt included
             return FAILED, failure_of("exception", error, self._filename)
+        finally:
+            self.hooks.states.pop(index, None)
         return self._answer(value)
 
     def _answer(self, value: Any) -> tuple[int, bytes]:

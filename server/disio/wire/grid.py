@@ -80,6 +80,15 @@ class Return(Message, tag="return"):
     leases: list[int]
 
 
+class Checkpoint(Message, tag="checkpoint"):
+    """A state from which another volunteer could go on with a lease's payload, in codec bytes. Not acknowledged."""
+
+    task: str
+    volunteer: str
+    lease: int
+    data: bytes
+
+
 class Joined(Message, tag="joined", kw_only=True):
     """A volunteer is connected to this distributor.
 
@@ -597,7 +606,7 @@ class Reply(Message, tag="reply"):
     response: Response
 
 
-ToManager = DistributorHello | Want | Results | Return | Joined | Left | GetFile | Beat | Call
+ToManager = DistributorHello | Want | Results | Checkpoint | Return | Joined | Left | GetFile | Beat | Call
 FromManager = (
     Welcome | Ready | Dry | Cluster | Purposes | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
 )

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from disio.errors import ProtocolError
+from disio.unit.context import MAX_STATE_BYTES
 from disio.wire.kit import Kit
 
 PROTOCOL_VERSION: Final = 1
@@ -34,12 +35,21 @@ ANSWERED: Final = 0
 FAILED: Final = 1
 
 
-class LeaseItem(Struct, array_like=True, frozen=True, gc=False):
-    """One payload on its way out: its bytes are the next ``size`` bytes of the frame's data."""
+class LeaseItem(Struct, array_like=True, frozen=True, gc=False, omit_defaults=True):
+    """One payload on its way out: its bytes are the next ``size`` bytes of the frame's data.
+
+    If it was begun by another volunteer that kept a state, the next ``state`` bytes are that state, in codec bytes.
+    """
 
     lease: LeaseId
     index: Count
     size: Count
+    state: Count = 0
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes of the frame's data are its own."""
+        return self.size + self.state
 
 
 class ResultItem(Struct, array_like=True, frozen=True, gc=False, omit_defaults=True):
@@ -102,6 +112,18 @@ class Return(Struct, tag_field="type", tag="return", frozen=True):
 
     task: Identifier
     leases: Leases
+
+
+class Checkpoint(Struct, tag_field="type", tag="checkpoint", frozen=True):
+    """A state from which another volunteer could go on with this lease's payload; the frame's data is the state.
+
+    It replaces the one before. At most MAX_STATE_BYTES; no more often than every second for each worker (what comes
+    more often is passed over); never acknowledged: it may be lost.
+    """
+
+    task: Identifier
+    lease: LeaseId
+    size: Annotated[int, Meta(ge=1, le=MAX_STATE_BYTES)]
 
 
 class Welcome(Struct, tag_field="type", tag="welcome", frozen=True, kw_only=True):
@@ -176,7 +198,7 @@ class Error(Struct, tag_field="type", tag="error", frozen=True):
     retry: bool = False
 
 
-FromVolunteer = Hello | Credit | Results | Return
+FromVolunteer = Hello | Credit | Results | Checkpoint | Return
 ToVolunteer = Welcome | Cluster | Beat | Task | Work | Ack | Revoke | Error
 
 _encode_head = msgspec.json.Encoder().encode
@@ -215,7 +237,13 @@ def unpack_from_volunteer(frame: object) -> tuple[FromVolunteer, bytes]:
         message: FromVolunteer = _decode_from(head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"the head is no message of protocol {PROTOCOL_VERSION}: {error}") from None
-    expected = sum(item.size for item in message.items) if isinstance(message, Results) else 0
+    match message:
+        case Results():
+            expected = sum(item.size for item in message.items)
+        case Checkpoint():
+            expected = message.size
+        case _:
+            expected = 0
     if expected != len(data):
         raise ProtocolError(f"the sizes add up to {expected} bytes, but {len(data)} came")
     return message, data

@@ -229,12 +229,42 @@ def test_context_reports() -> None:
         """
     )
     heard: list[Any] = []
+    session.hooks.checkpoint_seconds = 0.0
     session.hooks.checkpoint = lambda index, data: heard.append((index, codec.decode(data)))
     session.hooks.progress = session.hooks.checkpoint
     session.hooks.event = session.hooks.checkpoint
-    session.hooks.states[1] = codec.encode("begun elsewhere")
-    assert compute(session, 0, 0) == [(0, [None, {"at": 5}], "a 1\n"), (0, ["begun elsewhere", {"at": 5}], "a 1\n")]
+    state = codec.encode("begun elsewhere")
+    session.load(f"[[0, 1], [1, 1, {len(state)}]]", b"00" + state)
+    items, data = session.step(60)
+    answers, start = [], 0
+    for outcome, size, _, log in json.loads(items):
+        answers.append((outcome, codec.decode(data[start : start + size]), log))
+        start += size
+    assert session.hooks.states == {}
+    assert answers == [(0, [None, {"at": 5}], "a 1\n"), (0, ["begun elsewhere", {"at": 5}], "a 1\n")]
     assert heard[:4] == [(0, {"at": 5}), (0, 0.25), (0, 1.0), (0, ("found", 1))]
+
+
+def test_states_are_kept_once_a_second_and_within_bounds() -> None:
+    """What comes sooner is passed over without being encoded; a state over a mebibyte is an error that says so."""
+    source = """
+        import time
+        def run(payload, ctx):
+            if payload == "large":
+                ctx._hooks.checkpoint_seconds = 0.0
+                return ctx.checkpoint(bytes(2**20))
+            kept = [ctx.checkpoint(object())]  # too soon to be looked at
+            end = time.perf_counter() + payload
+            while time.perf_counter() < end:
+                kept.append(ctx.checkpoint(len(kept)))
+            return sum(kept), ctx.state is not None
+        """
+    session = session_of(source)
+    session.hooks.checkpoint_seconds = 0.1
+    [(_, (kept, stated), _), (_, none, _), (outcome, large, _)] = compute(session, 0.35, 0.0, "large")
+    assert (1 <= kept <= 3, stated) == (True, True)
+    assert none == (0, False)
+    assert (outcome, "1,048,576" in large["message"]) == (1, True)
 
 
 def test_context_files() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Final
 
 from disio.errors import UnitError
 from disio.manager.ledger import Doubts, Ledger, Promise
@@ -9,6 +10,9 @@ from disio.manager.restoring import recall
 from disio.manager.sandbox import Code, Limits, Made, Total, reduce, split
 from disio.manager.tasks import Task
 from disio.task.model import TaskState
+
+STATES_BYTES: Final = 8 * 1024 * 1024
+"""About how many bytes of states go with one grant."""
 
 
 async def code_of(ledger: Ledger, task: Task) -> Code:
@@ -91,14 +95,21 @@ async def keep_promises(ledger: Ledger) -> None:
 
 
 async def fill(ledger: Ledger, promise: Promise) -> None:
-    """Read the missing payloads of a promise."""
-    task, _, _, indexes, data = promise
+    """Read the missing payloads and states of a promise."""
+    task, _, _, indexes, data, states = promise
     places = {index: place for place, index in enumerate(indexes) if data[place] is None}
     while places:
         read = await ledger.store.payloads(task.number, list(places))
         task.queue.keep(read)
         for index, payload in read:
             data[places.pop(index)] = payload
+    size = 0
+    for place, index in enumerate(indexes):
+        if states[place] is None:
+            # A grant of nothing but states would be no use to anybody: what is too much begins anew.
+            state = await ledger.store.checkpoint(task.number, index) if size < STATES_BYTES else None
+            states[place] = state or b""
+            size += len(states[place] or b"")
 
 
 async def judge_anew(ledger: Ledger) -> None:

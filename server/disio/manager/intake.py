@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+import structlog
 
 from disio.errors import CodecError
 from disio.manager.leases import Lease
@@ -16,8 +17,11 @@ from disio.manager.ledger import MAX_RESULT_BYTES, Ledger
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE
 from disio.unit.codec import TooLargeError, check
-from disio.wire.grid import Results
+from disio.unit.context import MAX_STATE_BYTES
+from disio.wire.grid import Checkpoint, Results
 from disio.wire.volunteer import ANSWERED, FAILED, ResultItem
+
+_log = structlog.get_logger("disio.manager")
 
 MAX_FAILURE_BYTES: Final = 256 * 1024
 
@@ -114,6 +118,22 @@ class Intake:
             ledger.tasks.changed(task)
             ledger.settle(task)
         return unknown
+
+    def checkpoint(self, message: Checkpoint, now: float) -> None:
+        """Take a state in, if it is one of an open lease of this volunteer's; all else is passed over."""
+        ledger = self._ledger
+        task, volunteer = ledger.tasks.get(message.task), ledger.links.volunteers.get(message.volunteer)
+        found = ledger.book.find(message.lease)
+        if task is None or volunteer is None or found is None or not ledger.book.is_open(message.lease):
+            return
+        if found.batch.volunteer != volunteer.id or found.batch.task != task.number:
+            return
+        try:
+            check(message.data, max_bytes=MAX_STATE_BYTES)
+        except CodecError as error:
+            _log.info("a state is no encoded value", task=task.id, volunteer=volunteer.id, reason=str(error))
+            return
+        ledger.keep(task, volunteer, found.payload, message.data, now)
 
     async def recall(self, peer: bytes, task_id: str, volunteer: str, leases: list[int]) -> None:
         """Acknowledge what was answered before, reject what was not.

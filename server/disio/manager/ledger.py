@@ -27,6 +27,8 @@ MAX_RESULT_BYTES: Final = MAX_BYTES
 RESUME_SECONDS: Final = 60.0
 """What a lease that is taken up again gets at least, beside its task's time limit."""
 
+STATE_SECONDS: Final = 0.5
+"""States of one payload that come sooner after each other are passed over."""
 STIR_SECONDS: Final = 0.2
 """Where many are idle, they are told at most this often that there may be something for them now."""
 _MANY: Final = 100
@@ -35,13 +37,17 @@ _log = structlog.get_logger("disio.manager")
 
 
 class Promise(NamedTuple):
-    """Leases that a volunteer has, and of whose payloads some bytes may still have to be read."""
+    """Leases that a volunteer has, and of whose payloads and states some bytes may still have to be read.
+
+    ``states``: where it is to go on, empty to begin anew. None, here and in ``data``: to be read.
+    """
 
     task: Task
     volunteer: Volunteer
     leases: Sequence[int]
     indexes: Sequence[int]
     data: list[bytes | None]
+    states: list[bytes | None]
 
 
 class Doubts(NamedTuple):
@@ -77,6 +83,8 @@ class Ledger:
         """Tasks to be deleted."""
         self.jobs: dict[int, asyncio.Task[None]] = {}
         """Where a task's ``split`` or ``reduce`` runs, by the task's number."""
+        self.begun: dict[tuple[int, int], float] = {}
+        """Open payloads of which a state is stored, by task and index, and when it came."""
         self._grace = grace
         self._stirred = -STIR_SECONDS
 
@@ -147,13 +155,16 @@ class Ledger:
 
         As a whole, so that it cannot tell by the time what was in memory, and so a check from work.
         """
-        task, volunteer, leases, indexes, data = promise
-        if None in data:
+        task, volunteer, leases, indexes, data, states = promise
+        if None in data or None in states:
             volunteer.fetching = True
             self.promises.put_nowait(promise)
             return
         whole = [part for part in data if part is not None]
-        items = [LeaseItem(*item) for item in zip(leases, indexes, map(len, whole), strict=True)]
+        begun = [state or b"" for state in states]
+        items = [LeaseItem(*item) for item in zip(leases, indexes, map(len, whole), map(len, begun), strict=True)]
+        if any(begun):
+            whole = [part for pair in zip(whole, begun, strict=True) for part in pair]
         self.tell(volunteer.distributor.peer, Grant(task.id, volunteer.id, items, b"".join(whole)))
 
     def keep_promise(self, promise: Promise) -> None:
@@ -164,8 +175,8 @@ class Ledger:
             return  # its leases ended, or end soon as it does not say that it holds them
         rows = [row for row in zip(*columns, strict=True) if self.book.is_open(row[0])]
         if rows:
-            leases, indexes, data = ([row[column] for row in rows] for column in range(3))
-            self.promise(Promise(task, volunteer, leases, indexes, data))
+            leases, indexes, data, states = ([row[column] for row in rows] for column in range(4))
+            self.promise(Promise(task, volunteer, leases, indexes, data, states))
         self.links.wake(volunteer.id)
         self.due.set()
 
@@ -229,6 +240,8 @@ class Ledger:
             return
         task.failed += digest == FAILURE
         task.accepted += digest != FAILURE
+        if self.begun.pop((number, payload), None) is not None:
+            self.store.group.checkpoints[number, payload] = None
         self.close(self.book.settle(number, payload))
         if final or digest == FAILURE:
             for lease, volunteer in self.book.leases_of(number, payload):
@@ -316,6 +329,20 @@ class Ledger:
             self.due.set()
         else:
             task.queue.arbiter.give_back(volunteer.id, found.payload)
+
+    def keep(self, task: Task, volunteer: Volunteer, payload: int, state: bytes, now: float) -> None:
+        """A volunteer has got so far with a payload: whoever is given it next goes on from there.
+
+        Where answers are judged together, only states of volunteers that are trusted outright are kept: an answer
+        stands or falls with everybody whose work it rests on, and these never fall.
+        """
+        rules, key = task.rules, (task.number, payload)
+        if rules.plain_votes != 1 and not rules.trusts(volunteer.key):
+            return
+        if now - self.begun.get(key, -STATE_SECONDS) >= STATE_SECONDS:
+            self.begun[key] = now
+            self.store.group.checkpoints[key] = (*key, volunteer.id, state)
+            self.due.set()
 
     # ---- tasks -------------------------------------------------------------------------------
 
@@ -425,6 +452,7 @@ class Ledger:
         self.schedule.close(task.number)
         self.book.forget_task(task.number)
         self.store.group.ended_tasks.append((task.number,))
+        self.begun = {key: when for key, when in self.begun.items() if key[0] != task.number}
         task.close_queue()
         self._wake(task)
 

@@ -70,7 +70,10 @@ def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None
     ledger.store.group.leases.extend(zip(leases, repeat(number), indexes, *shared, checks, strict=False))
     volunteer.wanted -= count
     ledger.introduce(volunteer.distributor, task)
-    ledger.promise(Promise(task, volunteer, leases, indexes, work.data))
+    states: list[bytes | None] = [b""] * count
+    if ledger.begun:
+        states = [b"" if check or (number, index) not in ledger.begun else None for index, check in work.picks]
+    ledger.promise(Promise(task, volunteer, leases, indexes, work.data, states))
     ledger.tasks.touch(task)
 
 

@@ -38,6 +38,7 @@ async def restore(ledger: Ledger, now: float) -> None:
     tasks = {task.number: task for task in ledger.under_way}
     for task in tasks.values():
         await _restore_payloads(ledger, task)
+        ledger.begun.update({(task.number, index): now for index in await ledger.store.begun(task.number)})
     await _restore_leases(ledger, tasks, now)
     for task in tasks.values():
         ledger.settle(task)

@@ -203,6 +203,8 @@ class Service:
                 if unknown:
                     facts = distributor.peer, message.task, message.volunteer, unknown
                     self._group.create_task(self._intake.recall(*facts))
+            case grid.Checkpoint():
+                self._intake.checkpoint(message, now)
             case grid.Want():
                 links.want(distributor, message.asks)
                 ledger.due.set()

@@ -104,7 +104,7 @@ class Session:
 
         Args:
             items: JSON: ``[[index, size], ...]``; ``[index, size, state]`` for a payload that was begun elsewhere.
-            data: the payloads' codec bytes one after the other, each with the ``state`` bytes of its last state after it.
+            data: the payloads' codec bytes one after the other; the ``state`` bytes of a last state follow its payload.
         """
         start = 0
         for index, size, *state in json.loads(items):

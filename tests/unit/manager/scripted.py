@@ -34,8 +34,8 @@ async def eventually(condition: Callable[[], bool]) -> None:
 class Held:
     """One lease that a scripted volunteer holds."""
 
-    def __init__(self, task: str, lease: int, index: int, payload: bytes) -> None:
-        self.task, self.lease, self.index, self.payload = task, lease, index, payload
+    def __init__(self, task: str, lease: int, index: int, payload: bytes, state: bytes = b"") -> None:
+        self.task, self.lease, self.index, self.payload, self.state = task, lease, index, payload, state
 
 
 class ScriptedDistributor:
@@ -238,8 +238,9 @@ class ScriptedDistributor:
                     start = 0
                     for item in message.items:
                         payload = message.data[start : start + item.size]
-                        start += item.size
-                        lease = Held(message.task, item.lease, item.index, payload)
+                        state = message.data[start + item.size : start + item.bytes]
+                        start += item.bytes
+                        lease = Held(message.task, item.lease, item.index, payload, state)
                         self.held.setdefault(message.volunteer, []).append(lease)
                 case grid.Ack():
                     for number in message.leases:

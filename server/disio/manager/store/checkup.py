@@ -34,6 +34,7 @@ def _mismatches(connection: sqlite3.Connection) -> Iterator[Finding]:
         (_queries.count_results_without_payload(connection), "results are of payloads that are not there"),
         (_queries.count_unfounded_verdicts(connection), "settled payloads rest on no result of theirs"),
         (_queries.count_idle_leases(connection), "leases are of payloads that need none any more"),
+        (_queries.count_stale_checkpoints(connection), "states are of payloads that need none any more"),
         (_queries.count_leases_to_come(connection), "leases have numbers that could be given once more"),
     ):
         if count:

@@ -41,6 +41,12 @@ ORDER BY t.number;
 -- How many tasks there are in each state.
 SELECT state, count(*) FROM tasks GROUP BY state ORDER BY state;
 
+-- name: count_stale_checkpoints()$
+-- States of payloads that need none any more.
+SELECT count(*) FROM checkpoints c LEFT JOIN tasks t ON t.number = c.task
+WHERE coalesce(t.state NOT IN ('running', 'paused'), 1)
+    OR EXISTS (SELECT 1 FROM verdicts v WHERE v.task = c.task AND v.idx = c.idx AND v.final = 1);
+
 -- name: count_leases_to_come()$
 -- Leases and results whose ids could be given again.
 SELECT (SELECT count(*) FROM leases WHERE id >= m.value) + (SELECT count(*) FROM results WHERE lease >= m.value)

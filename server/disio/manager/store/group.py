@@ -55,6 +55,8 @@ class Group:
     resumed: dict[int, Row] = field(default_factory=dict)
     """Ended leases that are open again: lease to (issued, seconds, lease)."""
     leases: list[Row] = field(default_factory=list)
+    checkpoints: dict[tuple[int, int], Row | None] = field(default_factory=dict)
+    """By task and payload: (task, index, volunteer, state); None: not needed any more."""
     ended_tasks: list[Row] = field(default_factory=list)
     """Tasks whose leases are dropped: (task,)."""
     answers: list[Row] = field(default_factory=list)
@@ -87,6 +89,9 @@ class Group:
                 ("end_leases", self.ended),
                 ("resume_leases", list(self.resumed.values())),
                 ("add_leases", self.leases),
+                ("set_checkpoints", [row for row in self.checkpoints.values() if row is not None]),
+                ("delete_checkpoints", [key for key, row in self.checkpoints.items() if row is None]),
+                ("delete_task_checkpoints", self.ended_tasks),
                 ("delete_task_leases", self.ended_tasks),
                 ("delete_task_uncompared", self.ended_tasks),
                 ("add_answers", self.answers),
@@ -100,7 +105,7 @@ class Group:
         """Whether there is nothing to write."""
         return not any(
             chain(
-                (self.meta, self.resumed, self.progress, self.voters, self.verdicts),
+                (self.meta, self.resumed, self.progress, self.voters, self.verdicts, self.checkpoints),
                 (self.files, self.tasks, self.payloads, self.results, self.votes, self.forgotten),
                 (self.uncompared, self.compared, self.doubted_voters, self.doubted_stints),
                 (self.closed, self.ended, self.leases, self.ended_tasks, self.answers),

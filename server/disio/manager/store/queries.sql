@@ -134,6 +134,19 @@ UPDATE leases SET state = 0, issued = ?, seconds = ? WHERE id = ? AND state = 1;
 -- Payloads handed out.
 INSERT INTO leases (id, task, idx, volunteer, issued, seconds, is_check) VALUES (?, ?, ?, ?, ?, ?, ?);
 
+-- name: set_checkpoints*!
+-- The last states of payloads.
+INSERT INTO checkpoints (task, idx, volunteer, data) VALUES (?, ?, ?, ?)
+ON CONFLICT (task, idx) DO UPDATE SET volunteer = excluded.volunteer, data = excluded.data;
+
+-- name: delete_checkpoints*!
+-- States of payloads that are settled.
+DELETE FROM checkpoints WHERE task = ? AND idx = ?;
+
+-- name: delete_task_checkpoints*!
+-- All states of tasks that have ended.
+DELETE FROM checkpoints WHERE task = ?;
+
 -- name: delete_task_leases*!
 -- All leases of tasks that have ended.
 DELETE FROM leases WHERE task = ?;
@@ -292,6 +305,14 @@ SELECT w.idx, p.data FROM wanted w
 CROSS JOIN payloads p ON p.task = :task AND p.idx = w.idx
 WHERE w.bytes <= :bytes OR w.place = 0
 ORDER BY w.place;
+
+-- name: get_begun(task)
+-- Payloads of a task of which there is a state.
+SELECT idx FROM checkpoints WHERE task = :task;
+
+-- name: get_checkpoint(task, idx)$
+-- The last state of a payload.
+SELECT data FROM checkpoints WHERE task = :task AND idx = :idx;
 
 -- name: get_answered(leases)
 -- Which of these leases (a JSON array) have a result, and whose they were.

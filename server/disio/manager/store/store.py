@@ -213,6 +213,15 @@ class Store:
         rows = queries.get_answered(self._reader, leases=wanted)
         return {row[0]: (row[1], row[2]) async for row in rows}
 
+    async def begun(self, task: int) -> list[int]:
+        """Indexes of a task's payloads of which there is a state."""
+        return [row[0] async for row in queries.get_begun(self._reader, task=task)]
+
+    async def checkpoint(self, task: int, index: int) -> bytes | None:
+        """The last state of a payload."""
+        data: bytes | None = await queries.get_checkpoint(self._reader, task=task, idx=index)
+        return data
+
     async def file(self, sha256: str) -> bytes | None:
         """A unit's source, if it is here."""
         data: bytes | None = await queries.get_file(self._reader, sha256=sha256)

@@ -33,6 +33,8 @@ def test_units(name: str, tmp_path: Path) -> None:
     assert done.failures == []
     if name == "squares":
         assert done.answer == [n * n for n in range(10)]
+    elif name == "walk":
+        assert abs(done.answer[0]) < 600
     else:
         assert 0.45 < done.answer[23] < 0.56
 

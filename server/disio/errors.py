@@ -70,6 +70,13 @@ class UnreachableError(DisioError):
     http_status = 503
 
 
+class UnauthorizedError(DisioError):
+    """Whoever asks has not said who they are: a token is missing, or void."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
 class NotFoundError(DisioError):
     """There is no such task, result, file or volunteer."""
 

@@ -1,5 +1,6 @@
 """``disio dashboard``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +31,14 @@ def dashboard(
         list[str] | None,
         typer.Option("--allow-host", metavar="NAME", help="Answer to this name too; may be repeated."),
     ] = None,
+    researchers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Answer only to researchers with a token in this file; beyond loopback always.",
+            show_default="user data",
+        ),
+    ] = None,
     as_json: ReadyJsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -39,6 +48,7 @@ def dashboard(
 
     Examples:
       disio dashboard
+      disio dashboard --host 0.0.0.0 --researchers researchers.json
       disio dashboard --manager 10.0.0.5:7702 --no-discover --key grid.key
     """
     config = DashboardConfig(
@@ -48,6 +58,7 @@ def dashboard(
         discover=discover,
         key=read_key(key),
         allowed_hosts=tuple(allow_host or ()),
+        researchers=researchers,
     )
     run_process(
         lambda on_ready: serve(config, on_ready),

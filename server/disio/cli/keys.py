@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from disio.cli.commands import JsonOption
+from disio.dashboard.researchers import Researchers, default_path
 from disio.wire.api import encode
 from disio.wire.zmq import GridKey
 
@@ -34,3 +35,34 @@ def grid(
         print(encode({"file": str(file), "public": key.public}).decode())
     else:
         print(f"Grid key written to {file}. Keep it secret; copy it to each machine and name it there with --key.")
+
+
+@app.command()
+def researcher(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whose token; all names if left out.")] = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The dashboard's file of tokens.", show_default="user data")
+    ] = None,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Make the token void, at once.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a researcher's token, which the dashboard wants beyond loopback. It is shown once, and kept as a hash.
+
+    Examples:
+      disio keys researcher ada
+      disio keys researcher ada --revoke
+    """
+    known = Researchers(file or default_path())
+    if name is None:
+        print(encode(known.names()).decode() if as_json else "\n".join(known.names()))
+    elif revoke:
+        known.revoke(name)
+        print(encode({"name": name, "revoked": True}).decode() if as_json else f"The token of {name} is void.")
+    else:
+        token = known.add(name)
+        told = (
+            f"{token}\n\nThis is the token of {name}; it is shown this once. Where the command or Python is used:\n"
+            "  export DISIO_TOKEN=...   (or a line `URL TOKEN` in ~/.config/disio/tokens, mode 0600)"
+        )
+        print(encode({"name": name, "token": token}).decode() if as_json else told)

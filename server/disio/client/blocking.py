@@ -29,14 +29,22 @@ class Client:
 
     Args:
         url: the dashboard; ``DISIO_URL`` or http://127.0.0.1:7700 if left out.
+        token: the researcher's token, where the dashboard wants one; ``DISIO_TOKEN`` if left out.
         timeout: seconds that one answer may take.
 
     Every method raises :class:`~disio.errors.UnreachableError` if no dashboard answers.
     """
 
-    def __init__(self, url: str | None = None, *, timeout: float = core.TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, url: str | None = None, *, token: str | None = None, timeout: float = core.TIMEOUT_SECONDS
+    ) -> None:
         self.url = core.base_url(url)
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=core.by_proxy(self.url))
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=timeout,
+            trust_env=core.by_proxy(self.url),
+            headers=core.headers(self.url, token),
+        )
         self._feeding: list[threading.Thread] = []
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
+import platformdirs
 
 from disio.errors import DisioError, ProtocolError, UnreachableError, UsageError
 from disio.unit import codec
@@ -35,6 +36,37 @@ def base_url(url: str | None) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{chosen!r} is no dashboard address; write it like {DEFAULT_URL}")
     return chosen
+
+
+def headers(url: str, token: str | None) -> dict[str, str]:
+    """What every request carries: the researcher's token, if there is one for this dashboard.
+
+    It is as given, or from ``DISIO_TOKEN``, or from a line ``URL TOKEN`` in the file ``tokens`` of the user's
+    configuration.
+
+    Raises:
+        UsageError: others may read that file, or the token is none.
+    """
+    found = token or os.environ.get("DISIO_TOKEN") or _kept_token(url)
+    if not found:
+        return {}
+    if not found.isascii() or not found.isprintable() or " " in found:
+        raise UsageError("the token is no token of Disio; copy it as `disio keys researcher` showed it")
+    return {"Authorization": f"Bearer {found}"}
+
+
+def _kept_token(url: str) -> str | None:
+    path = platformdirs.user_config_path("disio") / "tokens"
+    try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise UsageError(f"others may read the tokens in {path}; run: chmod 600 {path}")
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the tokens in {path} cannot be read: {error}") from None
+    pairs = (line.split() for line in lines if line.strip() and not line.startswith("#"))
+    return next((pair[1] for pair in pairs if len(pair) == 2 and pair[0].rstrip("/") == url), None)
 
 
 def by_proxy(url: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, current_app, g, request
 from quart_schema import document_querystring, document_request, document_response, operation_id, tag
 
 import disio
@@ -135,7 +135,7 @@ async def body(kind: type[S], decode: Callable[..., Any] = msgspec.json.decode) 
 @document_response(api.ErrorBody, 503)
 async def submit_task() -> Response:
     """Submit a work unit with parameters."""
-    task = await asking.submit(links(), await body(api.TaskSubmission))
+    task = await asking.submit(links(), await body(api.TaskSubmission), g.researcher)
     response = _json(task, 201)
     response.headers["Location"] = f"/api/tasks/{task.id}"
     return response

@@ -13,9 +13,11 @@ import disio
 from disio.dashboard import api as api_routes
 from disio.dashboard import live, pages
 from disio.dashboard.links import Links
+from disio.dashboard.login import login_pages
 from disio.dashboard.openapi import Provider
+from disio.dashboard.researchers import Researchers
 from disio.dashboard.security import secure
-from disio.errors import DisioError
+from disio.errors import DisioError, UnauthorizedError
 from disio.wire import api
 
 log = structlog.get_logger(__name__)
@@ -25,11 +27,24 @@ _MESSAGES = {
     405: "this address does not take this method",
     413: f"the request is larger than {api.MAX_BODY_BYTES // 2**20} MiB",
 }
-_TITLES = {403: "Not from there", 404: "Not here", 503: "Nobody answers"}
+_TITLES = {401: "Who is that?", 403: "Not from there", 404: "Not here", 503: "Nobody answers"}
 
 
-def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Quart:
-    """The application; it asks managers by ``links`` and answers to loopback names and ``allowed_hosts``."""
+def create_app(
+    links: Links,
+    researchers: Researchers,
+    *,
+    allowed_hosts: frozenset[str] | None = frozenset(),
+    tokens: bool = False,
+) -> Quart:
+    """The application.
+
+    Args:
+        links: by which it asks managers.
+        researchers: who has a token.
+        allowed_hosts: names to which it answers, besides loopback's; None: any.
+        tokens: whether it answers only to those who have a token.
+    """
     app = Quart("disio.dashboard")
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
     app.config["QUART_SCHEMA_CONVERSION_PREFERENCE"] = "msgspec"
@@ -48,8 +63,9 @@ def create_app(links: Links, allowed_hosts: frozenset[str] = frozenset()) -> Qua
             title="Disio", version=disio.__version__, description="Submit work units, follow tasks, fetch results."
         ),
     )
-    secure(app, allowed_hosts)
-    for blueprint in (api_routes.blueprint, pages.blueprint, live.blueprint):
+    secure(app, allowed_hosts, researchers, tokens=tokens)
+    app.jinja_env.globals["tokens_wanted"] = tokens
+    for blueprint in (api_routes.blueprint, pages.blueprint, live.blueprint, login_pages(researchers)):
         app.register_blueprint(blueprint)
     _answer_errors(app)
     _serve_metrics(app, links)
@@ -77,7 +93,10 @@ async def _error(status: int, code: str, message: str) -> Response:
     """An error as JSON for programs, as a page for people."""
     if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json":
         body = api.encode(api.ErrorBody(error=code, message=message))
-        return Response(body, status=status, content_type="application/json")
+        response = Response(body, status=status, content_type="application/json")
+        if status == UnauthorizedError.http_status:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="disio"'
+        return response
     title = _TITLES.get(status, "That did not work")
     page = await render_template("error.html", status=status, title=title, message=message)
     return Response(page, status=status, content_type="text/html; charset=utf-8")

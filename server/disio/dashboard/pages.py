@@ -5,7 +5,7 @@ import time
 from typing import Any, Final
 
 import msgspec
-from quart import Blueprint, Response, current_app, redirect, render_template, request
+from quart import Blueprint, Response, current_app, g, redirect, render_template, request
 from quart_schema import hide
 
 from disio import figures
@@ -216,7 +216,7 @@ async def create_task() -> Any:
         if uploaded is not None and uploaded.filename:
             form["source"] = _as_text(uploaded.read(), uploaded.filename)
             form["filename"] = uploaded.filename
-        task = await asking.submit(links(), _submission(form))
+        task = await asking.submit(links(), _submission(form), g.researcher)
     except DisioError as error:
         page = await render_template("new.html", examples=find_examples(), chosen=None, form=form, error=str(error))
         return Response(page, status=error.http_status, content_type="text/html; charset=utf-8")

@@ -1,8 +1,8 @@
 """Who may talk to the dashboard: no other web page by way of a researcher's browser.
 
-The dashboard has no login of its own. On loopback, what must be kept out is a foreign page in the
-researcher's own browser: by DNS rebinding (its name made to point here: the Host is then wrong) or
-by sending requests across sites (their origin is then foreign).
+On loopback no token is wanted (see ``login``); what must be kept out is a foreign page in the researcher's own
+browser: by DNS rebinding (its name made to point here: the Host is then wrong) or by sending requests across sites
+(their origin is then foreign). Where tokens are wanted, a page under a foreign name has no cookie.
 """
 
 import ipaddress
@@ -10,7 +10,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from quart import Quart, Response, request
+from quart.typing import ResponseReturnValue
 
+from disio.dashboard.login import let_in
+from disio.dashboard.researchers import Researchers
 from disio.errors import DisioError
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -74,14 +77,23 @@ def check_origin(method: str, host_header: str, origin: str | None, fetch_site: 
         raise ForbiddenError(f"a page of {origin} sent this request; open the dashboard itself and try again")
 
 
-def secure(app: Quart, allowed: frozenset[str]) -> None:
-    """Check every request, and send headers that keep browsers to the dashboard's own files."""
+def secure(app: Quart, allowed: frozenset[str] | None, researchers: Researchers, *, tokens: bool) -> None:
+    """Check every request, and send headers that keep browsers to the dashboard's own files.
+
+    Args:
+        app: the application.
+        allowed: names besides loopback's to which it answers; None: any, as tokens are wanted.
+        researchers: who has a token.
+        tokens: whether one is wanted.
+    """
 
     @app.before_request
-    async def check() -> None:
+    async def check() -> ResponseReturnValue | None:
         host = request.headers.get("Host", "")
-        check_host(host, allowed)
+        if allowed is not None:
+            check_host(host, allowed)
         check_origin(request.method, host, request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"))
+        return let_in(researchers, required=tokens)
 
     @app.after_request
     async def add_headers(response: Response) -> Response:

@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from hypercorn.config import Config
 
 from disio.dashboard.app import create_app
 from disio.dashboard.links import Links
+from disio.dashboard.researchers import Researchers, default_path
 from disio.dashboard.security import is_loopback
 from disio.errors import UsageError
 from disio.wire.zmq import GridKey
@@ -26,7 +28,8 @@ class DashboardConfig:
     """What a dashboard is told at its start.
 
     ``port`` 0 takes a free one. ``managers`` are addresses (HOST:PORT) besides those that are found when
-    ``discover`` is set. ``allowed_hosts``: names besides loopback's to which it answers.
+    ``discover`` is set. ``allowed_hosts``: names besides loopback's to which it answers. Tokens are wanted where it
+    listens beyond loopback, and where the file of ``researchers`` is named.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +38,12 @@ class DashboardConfig:
     discover: bool = True
     key: GridKey | None = None
     allowed_hosts: tuple[str, ...] = ()
+    researchers: Path | None = None
+
+    @property
+    def tokens(self) -> bool:
+        """Whether it answers only to researchers who have a token."""
+        return self.researchers is not None or not is_loopback(self.host)
 
 
 async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], None]) -> None:
@@ -44,10 +53,20 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
         UsageError: the address cannot be used.
     """
     links = Links(config.managers, discover=config.discover, key=config.key)
+    researchers = Researchers(config.researchers or default_path())
+    if config.tokens and not researchers.names():
+        raise UsageError(
+            f"the dashboard wants a token of everyone, and nobody has one yet ({researchers.path}); "
+            "make one with `disio keys researcher NAME`"
+        )
     listener = _listen(config)
     if not config.managers and not config.discover:
         log.warning("no manager will be found: none is named with --manager, and discovery is off")
-    app = create_app(links, frozenset(config.allowed_hosts))
+    any_host = config.tokens and not config.allowed_hosts
+    hosts = None if any_host else frozenset(config.allowed_hosts)
+    app = create_app(links, researchers, allowed_hosts=hosts, tokens=config.tokens)
+    if not is_loopback(config.host):
+        log.warning("tokens travel unencrypted unless a proxy with TLS stands before the dashboard", host=config.host)
     http = Config()
     http.accesslog = None
     http.errorlog = logging.getLogger("hypercorn.error")
@@ -73,11 +92,6 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
 
 
 def _listen(config: DashboardConfig) -> socket.socket:
-    if not is_loopback(config.host) and not config.allowed_hosts:
-        raise UsageError(
-            f"the dashboard has no login, so it does not listen on {config.host} just so: put a proxy with a login "
-            "before it, and name the host that people will use with --allow-host NAME"
-        )
     try:
         family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((config.host, config.port), family=family)

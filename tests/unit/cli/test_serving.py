@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -95,11 +96,25 @@ def test_a_wrong_manager_address_is_told(disio: Run) -> None:
     assert "127.0.0.1:7702" in told.stderr
 
 
-def test_a_dashboard_without_login_stays_on_loopback(disio: Run) -> None:
-    """Listening for everyone needs the name by which a proxy with a login is reached."""
-    told = disio("dashboard", "--port", 0, "--host", "0.0.0.0", "--no-discover")
+def test_a_dashboard_for_others_wants_tokens(disio: Run, tmp_path: Path) -> None:
+    """Beyond loopback it does not start before somebody has a token; the error says how one is made."""
+    file = tmp_path / "researchers.json"
+    told = disio("dashboard", "--port", 0, "--host", "0.0.0.0", "--researchers", file, "--no-discover")
     assert told.returncode == 2
-    assert "--allow-host" in told.stderr
+    assert "disio keys researcher" in told.stderr
+
+
+def test_researchers_tokens_are_made_and_revoked(disio: Run, tmp_path: Path) -> None:
+    """A token is shown once and kept as a hash in a file that only its owner may read."""
+    file = tmp_path / "researchers.json"
+    made = json.loads(disio("keys", "researcher", "ada", "--file", file, "--json").stdout)
+    assert made["token"].startswith("disio_")
+    assert made["token"] not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert disio("keys", "researcher", "--file", file).stdout == "ada\n"
+    assert disio("keys", "researcher", "ada", "--revoke", "--file", file).returncode == 0
+    told = disio("keys", "researcher", "ada", "--revoke", "--file", file)
+    assert (told.returncode, "has no token" in told.stderr) == (1, True)
 
 
 def test_logs_are_json_lines_when_nobody_looks() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 from rich.console import Console
 
-from bench import boot, dispatch, efficiency, trust
+from bench import boot, dispatch, efficiency, executor, trust
 from bench.report import Report
 from disio.errors import DisioError
 
@@ -18,6 +18,10 @@ BENCHMARKS: dict[str, tuple[Measure, str]] = {
     "boot": (boot.measure, "how fast an interpreter is ready in a browser, beside plain Pyodide"),
     "efficiency": (efficiency.measure, "how much of a worker's time is spent computing; trivial payloads a second"),
     "dispatch": (dispatch.measure, "durable results a second through manager and distributor, beside Dask"),
+    "executor": (
+        executor.measure,
+        "trivial calls by disio.Executor, ProcessPoolExecutor and Dask; a reader's memory",
+    ),
     "trust": (trust.measure, "wrong answers accepted and executions paid, with saboteurs, beside first-to-m voting"),
 }
 

@@ -11,7 +11,6 @@ const MAX_NAMES = 32;
  * @property {number} workers interpreters that compute at the same time
  * @property {number | null} share of each one's time that is spent computing, 0.01 to 1; null: what suits this device
  * @property {string[]} tasks names or ids of the only tasks to compute; none: any
- * @property {string[]} distributors origins of others that could be asked
  * @property {string} language of the panel, as BCP 47
  * @property {"light" | "dark" | ""} theme
  * @property {boolean} mains compute on mains power only
@@ -34,8 +33,7 @@ export function readOptions(given, cores) {
   return {
     workers: readWorkers(text("workers"), cores),
     share: readShare(text("cpu")) ?? (dedicated ? 1 : null),
-    tasks: readList(text("tasks")).map((name) => name.slice(0, 200)),
-    distributors: readList(text("distributors")).map(originOf).filter((origin) => origin !== ""),
+    tasks: readNames(text("tasks")),
     language: /^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/.test(text("language")) ? text("language") : "en",
     theme: theme === "light" || theme === "dark" ? theme : "",
     mains: text("power") === "mains",
@@ -62,14 +60,10 @@ function readShare(text) {
   return share > 0 ? Math.min(1, Math.max(LEAST_SHARE, share)) : null;
 }
 
-/** @param {string} text names with commas or spaces between them */
-function readList(text) {
-  return text.split(/[\s,]+/).filter(Boolean).slice(0, MAX_NAMES);
-}
-
-/** @param {string} text */
-function originOf(text) {
-  return readLink(text) && new URL(text).origin;
+/** @param {string} text names with commas between them */
+function readNames(text) {
+  const names = text.split(",").map((name) => name.trim().slice(0, 200));
+  return names.filter(Boolean).slice(0, MAX_NAMES);
 }
 
 /**

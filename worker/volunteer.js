@@ -23,6 +23,7 @@ import { Outbox } from "./outbox.js";
  * @property {string} site the host whose page this is
  * @property {import("./messages.js").Agent} agent
  * @property {number} workers
+ * @property {string[]} [tasks] names of the only tasks to compute; none: any
  * @property {(sha256: string, onBytes?: (bytes: number) => void) => Promise<ArrayBuffer>} fetchFile checked
  * @property {Promise<string>} bundle the id of the bundle that interpreters here start from
  * @property {(message: ToCell, transfer?: Transferable[]) => void} tellCell

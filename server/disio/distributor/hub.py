@@ -355,4 +355,5 @@ def _joined(visit: Visit, manager: str) -> grid.Joined:
         agent=visit.agent,
         workers=visit.workers,
         holding=visit.holding(manager),
+        tasks=visit.tasks,
     )

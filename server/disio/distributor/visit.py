@@ -67,6 +67,8 @@ class Visit:
         self.site = hello.site
         self.agent: Agent = hello.agent
         self.workers = hello.workers
+        self.tasks = hello.tasks
+        """Names of the only tasks that its site computes for; none: any."""
         self.window = 0
         self.manager = ""
         """The manager whose work it was granted last."""
@@ -91,11 +93,6 @@ class Visit:
     def reserved(self) -> int:
         """Leases that wait here for room in its window."""
         return self._reserved
-
-    @property
-    def tasks(self) -> set[str]:
-        """Tasks of which it holds, or is kept, leases."""
-        return {*self._held, *(batch.task for batch in self._reserve)}
 
     def holding(self, manager: str) -> dict[str, list[int]]:
         """All its leases of one manager by task, those in reserve included."""

@@ -50,6 +50,8 @@ class Volunteer:
     network: str | None = None
     key: str = ""
     """The name of the operator's key that it holds."""
+    tasks: frozenset[str] = frozenset()
+    """Names of the only tasks that its site computes for; none: any."""
     fetching: bool = False
     """Payloads are read for it: it gets nothing else before it has got them."""
     wanted: int = 0
@@ -128,7 +130,15 @@ class Links:
         browser = f"{message.agent.browser} {message.agent.version}".strip()
         network = message.network or None
         volunteer = Volunteer(
-            message.volunteer, distributor, message.site, browser, message.workers, clock, network, message.key
+            message.volunteer,
+            distributor,
+            message.site,
+            browser,
+            message.workers,
+            clock,
+            network,
+            message.key,
+            frozenset(message.tasks),
         )
         distributor.volunteers[volunteer.id] = volunteer
         self._bind(volunteer)

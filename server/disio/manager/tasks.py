@@ -102,7 +102,8 @@ class Task:
 
     def __post_init__(self) -> None:
         chance = random.SystemRandom()  # nobody may foresee what is a check
-        self.queue = TaskQueue(self.number, arbiter(self.rules, chance, self.first_stint), self.priority)
+        names = frozenset((self.id, self.name, self.filename.removesuffix(".py")))
+        self.queue = TaskQueue(self.number, arbiter(self.rules, chance, self.first_stint), self.priority, names)
         self.queue.complete = self.split_done
 
     def close_queue(self) -> None:

@@ -30,11 +30,15 @@ Ready = tuple[int, bytes]
 
 
 class Asker(NamedTuple):
-    """A volunteer that asks for work: its id, its network, and the operator's key that it holds ("" for none)."""
+    """A volunteer that asks for work: its id, its network, and the operator's key that it holds ("" for none).
+
+    ``tasks``: names of the only tasks that its site computes for; none: any.
+    """
 
     volunteer: str
     network: str | None = None
     key: str = ""
+    tasks: frozenset[str] = frozenset()
 
 
 class TaskQueue:
@@ -44,8 +48,12 @@ class TaskQueue:
     others are read from the database when they are picked.
     """
 
-    def __init__(self, number: int, arbiter: Arbiter, priority: int = 0) -> None:
+    def __init__(
+        self, number: int, arbiter: Arbiter, priority: int = 0, names: frozenset[str] = frozenset()
+    ) -> None:
         self.number = number
+        self.names = names
+        """What sites may call it."""
         self.priority = priority
         self.arbiter = arbiter
         self.complete = False
@@ -58,6 +66,10 @@ class TaskQueue:
         self._kept_bytes = 0
         self._keeps = arbiter.rules.plain_votes != 1
         self._mean_bytes = 0.0
+
+    def admits(self, asker: Asker) -> bool:
+        """Whether a volunteer may be given any of this at all."""
+        return not asker.tasks or not asker.tasks.isdisjoint(self.names)
 
     def room(self, present: int) -> int:
         """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled."""
@@ -184,7 +196,7 @@ class Schedule:
             now: monotonic seconds.
         """
         volunteer = asker.volunteer
-        for queue in self._candidates(volunteer, now):
+        for queue in self._candidates(asker, now):
             joins = self._with.get(volunteer) is not queue
             share = max(1, (queue.arbiter.waiting + queue.leased) // (2 * max(1, queue.volunteers + joins)))
             count = min(wanted, share - held, GRANT_ITEMS)
@@ -200,9 +212,10 @@ class Schedule:
                 return work
         return None
 
-    def _candidates(self, volunteer: str, now: float) -> list[TaskQueue]:
-        """Tasks with something ready, in the order in which this volunteer should try them."""
-        ready = [queue for queue in self.queues.values() if queue.arbiter.waiting]
+    def _candidates(self, asker: Asker, now: float) -> list[TaskQueue]:
+        """Tasks with something ready for this volunteer, in the order in which it should try them."""
+        volunteer = asker.volunteer
+        ready = [queue for queue in self.queues.values() if queue.arbiter.waiting and queue.admits(asker)]
         own = self._with.get(volunteer)
         if len(ready) < 2:
             return ready

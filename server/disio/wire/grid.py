@@ -92,7 +92,8 @@ class Checkpoint(Message, tag="checkpoint"):
 class Joined(Message, tag="joined", kw_only=True):
     """A volunteer is connected to this distributor.
 
-    ``holding``: leases it says it still computes. ``network`` names its network, the same for all volunteers of it: a
+    ``holding``: leases it says it still computes. ``tasks``: the only ones that its site computes for, by id, name or the
+    unit's file; none: any. ``network`` names its network, the same for all volunteers of it: a
     hash with the manager's salt; "" if each is its own. ``key``: the name of the operator's key that it holds, or "".
     """
 
@@ -101,6 +102,7 @@ class Joined(Message, tag="joined", kw_only=True):
     agent: Agent
     workers: int
     holding: dict[str, list[int]] = {}
+    tasks: list[str] = []
     network: str = ""
     key: str = ""
 

@@ -26,6 +26,9 @@ MAX_WINDOW: Final = 4096
 BEAT_SECONDS: Final = 5.0
 """A distributor says something at least so often."""
 
+MAX_NAMES: Final = 32
+"""Tasks that a site may name."""
+
 LeaseId = Annotated[int, Meta(ge=1, lt=2**53)]
 Count = Annotated[int, Meta(ge=0, lt=2**53)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
@@ -82,6 +85,8 @@ class Agent(Struct, frozen=True, kw_only=True):
 class Hello(Struct, tag_field="type", tag="hello", frozen=True, kw_only=True):
     """First message of every connection. ``holding``: unfinished leases by task, after a reconnect.
 
+    ``tasks``: the only ones that the site computes for, by id, name or the unit's file; none: any.
+
     The secret is made by the bridge for one visit and never leaves this connection: the volunteer's
     id is its hash, so that any distributor knows a volunteer again without asking another.
     """
@@ -92,6 +97,7 @@ class Hello(Struct, tag_field="type", tag="hello", frozen=True, kw_only=True):
     agent: Agent = Agent()
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     holding: dict[Identifier, Leases] = {}
+    tasks: Annotated[list[ShortText], Meta(max_length=MAX_NAMES)] = []
 
 
 class Credit(Struct, tag_field="type", tag="credit", frozen=True):

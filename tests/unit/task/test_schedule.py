@@ -37,6 +37,26 @@ def test_volunteer_stays_with_its_task() -> None:
     assert ask(both, "a")[0] == 2
 
 
+def test_a_site_computes_for_the_tasks_that_it_names_only() -> None:
+    """A volunteer whose site names tasks gets payloads of those and of no other, whatever their priority."""
+    rules = Rules(error_rate=1)
+    moths = TaskQueue(1, FirstAnswer(rules), names=frozenset({"mgr-1", "Moths", "moths"}))
+    bees = TaskQueue(2, FirstAnswer(rules), 9, names=frozenset({"mgr-2", "Bees", "bees"}))
+    both = schedule(moths, bees)
+    for one in (moths, bees):
+        one.add([(index, b"x") for index in range(50)])
+        one.complete = True
+
+    def given(volunteer: str, *tasks: str) -> int | None:
+        work = both.next(Asker(volunteer, tasks=frozenset(tasks)), 1, 0, 1, 0.0)
+        return None if work is None else work.queue.number
+
+    assert given("any") == 2
+    assert [given("a", "Moths"), given("b", "mgr-1"), given("c", "moths", "ants")] == [1, 1, 1]
+    assert given("d", "ants") is None
+    assert given("d", "ants", "bees") == 2
+
+
 def test_tasks_share_volunteers() -> None:
     """Volunteers are spread evenly over tasks of the same priority."""
     three = schedule(queue(1, 90), queue(2, 90), queue(3, 90))

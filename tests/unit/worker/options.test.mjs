@@ -20,11 +20,14 @@ test("a share of a core is between 0.01 and 1", () => {
   assert.equal(readOptions({ dedicated: "", cpu: "0.5" }, 8).share, 0.5);
 });
 
-test("links are web addresses, distributors are origins", () => {
+test("tasks are named with commas between them", () => {
+  assert.deepEqual(readOptions({ tasks: " Digits of pi, mgr-1,," }, 8).tasks, ["Digits of pi", "mgr-1"]);
+  assert.equal(readOptions({ tasks: "x,".repeat(100) }, 8).tasks.length, 32);
+});
+
+test("links are web addresses", () => {
   assert.equal(readLink("https://example.org/a?b"), "https://example.org/a?b");
   for (const bad of ["javascript:alert(1)", "data:text/html,x", "//example.org", "example", ""]) assert.equal(readLink(bad), "");
-  const { distributors } = readOptions({ distributors: "https://a.example/x, ftp://b.example http://c.example:8000 nonsense" }, 8);
-  assert.deepEqual(distributors, ["https://a.example", "http://c.example:8000"]);
 });
 
 test("what a page gives that is none of this changes nothing", () => {

@@ -114,6 +114,7 @@ class Bridge {
       site,
       agent: describeAgent(),
       workers,
+      tasks: options.tasks,
       fetchFile: (sha256, onBytes) => fetchFile(sha256, { origins: () => this.#cluster.origins, onBytes }),
       bundle: bundle.id,
       tellCell: (message, transfer = []) => cell.postMessage(message, transfer),
@@ -124,6 +125,8 @@ class Bridge {
       if (data.type === "ready") {
         this.#timings.ready ||= performance.now();
         this.#timings.workers.push(data.ms);
+      } else if (data.type === "picture") {
+        this.#panel?.picture(data.data);
       }
       this.#volunteer.fromCell(data);
     };
@@ -183,7 +186,7 @@ class Bridge {
       pause: () => this.#pause(true),
       resume: () => (this.#volunteer.ended ? location.reload() : this.#pause(false)),
       stop: () => this.#tell({ type: "stop" }),
-      look: () => {},
+      look: (on) => this.#cell.postMessage({ type: "look", on }),
       resize: (width, height) => this.#tell({ type: "size", width, height }),
     });
     this.#report();

@@ -49,6 +49,8 @@ function open(port, { snapshot }) {
         return pool.start(message.workers, message.share);
       case "pace":
         return pool.pace(message.share);
+      case "look":
+        return pool.look(message.on);
       case "task":
         return pool.addTask(message);
       case "work":

@@ -70,7 +70,8 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "work", task: string, items: import("./messages.js").LeaseItem[], data: Uint8Array<ArrayBuffer>}} GiveWork
  * @typedef {{type: "revoke", task: string, leases: number[]}} TakeBack no leases: the whole task
  * @typedef {{type: "pause"} | {type: "resume"}} Switch
- * @typedef {StartWorkers | Pace | GiveFile | ForgetFiles | GiveTask | GiveWork | TakeBack | Switch} ToCell
+ * @typedef {{type: "look", on: boolean}} Look somebody looks at pictures of results, or not any more
+ * @typedef {StartWorkers | Pace | Look | GiveFile | ForgetFiles | GiveTask | GiveWork | TakeBack | Switch} ToCell
  */
 
 /**
@@ -81,7 +82,8 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "returned", task: string, leases: number[]}} CellReturned not computed, because of a pause
  * @typedef {{type: "failed", message: string}} CellFailed no interpreter can be started here
  * @typedef {{type: "log", message: string}} CellLog
- * @typedef {CellReady | CellResults | CellCheckpoint | CellReturned | CellFailed | CellLog} FromCell
+ * @typedef {{type: "picture", task: string, data: unknown}} CellPicture of a result, as the unit gave it; see `picture.js`
+ * @typedef {CellReady | CellResults | CellCheckpoint | CellReturned | CellFailed | CellLog | CellPicture} FromCell
  */
 
 // ---- cell and worker ------------------------------------------------------------------------
@@ -96,7 +98,7 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "slice", items: string, data: Uint8Array<ArrayBuffer>, budget: number}} Slice payloads; `items` is JSON:
  *   [[index, size, state?], ...]; `budget`: seconds after which a step ends and its results are told
  * @typedef {{type: "hold"}} Hold forget the slices that were not begun
- * @typedef {Prepare | Boot | Open | Pace | Slice | Hold} ToWorker
+ * @typedef {Prepare | Boot | Open | Pace | Look | Slice | Hold} ToWorker
  */
 
 /**
@@ -108,5 +110,6 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "checkpoint", index: number, data: Uint8Array<ArrayBuffer>}} Kept a state of the payload with this index
  * @typedef {{type: "held", slices: number}} Held so many slices were forgotten, the last ones
  * @typedef {{type: "fatal", message: string}} Fatal this interpreter cannot go on
- * @typedef {WorkerReady | Opened | StepResults | Kept | Held | Fatal} FromWorker
+ * @typedef {{type: "picture", data: Uint8Array<ArrayBuffer>}} Picture what the unit's `show` made of a result
+ * @typedef {WorkerReady | Opened | StepResults | Kept | Held | Picture | Fatal} FromWorker
  */

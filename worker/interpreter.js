@@ -19,6 +19,8 @@ const OPENING_MS = 30_000;
 const BOOT_MS = 60_000;
 /** States come no more often than this, a little less than what the runner keeps to. */
 const CHECKPOINT_MS = 800;
+/** Pictures that come sooner after the last one are not passed on. */
+const PICTURE_MS = 1000;
 /** A clock that jumps ahead by more was asleep with its machine, or its tab was. */
 const ASLEEP_MS = 5000;
 
@@ -29,6 +31,7 @@ const ASLEEP_MS = 5000;
  *   ms: number, memory: number) => void} onResults
  * @property {(interpreter: Interpreter, lease: number, state: Uint8Array<ArrayBuffer>) => void} onCheckpoint
  * @property {(interpreter: Interpreter, entries: Entry[]) => void} onReturned payloads that it did not begin
+ * @property {(interpreter: Interpreter, data: unknown) => void} onPicture of a result, unchecked
  * @property {(interpreter: Interpreter, reason: string) => void} onCrash it has been ended
  */
 
@@ -66,6 +69,7 @@ export class Interpreter {
   #kept = 0;
   #forgiven = false;
   #lastWatched = 0;
+  #pictured = 0;
   /** @type {Worker | undefined} */
   #worker;
   #owner;
@@ -128,6 +132,11 @@ export class Interpreter {
     this.#opening = true;
     const { source, info, kit } = unit;
     this.#tell({ type: "open", source, info, share, folder: DATA_FOLDER, ...this.#runtime.kit(kit) });
+  }
+
+  /** @param {boolean} on whether somebody looks at pictures */
+  look(on) {
+    this.#tell({ type: "look", on });
   }
 
   /** @param {number} share */
@@ -235,6 +244,11 @@ export class Interpreter {
           break;
         case "held":
           this.#owner.onReturned(this, this.slices.splice(this.slices.length - message.slices).flat());
+          break;
+        case "picture":
+          if (now - this.#pictured < PICTURE_MS) break;
+          this.#pictured = now;
+          this.#owner.onPicture(this, message.data);
           break;
         case "fatal":
           this.#crash(message.message);

@@ -3,6 +3,7 @@
  */
 
 import { readLink } from "./options.js";
+import { pictureOf } from "./picture.js";
 
 /** @typedef {import("./channels.js").Status} Status */
 
@@ -117,11 +118,9 @@ export class Panel {
     this.#measure();
   }
 
-  /**
-   * A picture of a result, already found harmless.
-   * @param {Blob | null} picture null: none any more
-   */
-  picture(picture) {
+  /** @param {unknown} data a picture of a result as the unit gave it; null: none any more */
+  picture(data) {
+    const picture = pictureOf(data);
     const { image } = this.#parts;
     const before = this.#picture;
     this.#picture = picture ? URL.createObjectURL(picture) : "";

@@ -50,6 +50,7 @@ export class Pool {
   #started = false;
   #size = 1;
   #share = 1;
+  #looking = false;
   #runtime;
   #tell;
 
@@ -71,6 +72,12 @@ export class Pool {
     this.#size = workers;
     this.#share = share;
     this.#feed();
+  }
+
+  /** @param {boolean} on whether somebody looks at pictures of results */
+  look(on) {
+    this.#looking = on;
+    for (const interpreter of this.#interpreters) interpreter.look(on);
   }
 
   /** @param {number} share of each worker's time to compute, from now on */
@@ -194,6 +201,14 @@ export class Pool {
     }
   }
 
+  /**
+   * @param {Interpreter} interpreter
+   * @param {unknown} data
+   */
+  onPicture({ task }, data) {
+    if (this.#looking) this.#tell({ type: "picture", task, data });
+  }
+
   // ---- who gets what --------------------------------------------------------------------------
 
   #feed() {
@@ -207,7 +222,10 @@ export class Pool {
         this.#makeRoom(record.unit);
         break;
       }
-      if (!interpreter.task) interpreter.open(record.unit, this.#share);
+      if (!interpreter.task) {
+        interpreter.open(record.unit, this.#share);
+        interpreter.look(this.#looking);
+      }
       record.served = record.turnSince = now;
       this.#give(interpreter, record, now);
     }

@@ -23,7 +23,7 @@ import { Outbox } from "./outbox.js";
  * @property {string} site the host whose page this is
  * @property {import("./messages.js").Agent} agent
  * @property {number} workers
- * @property {string[]} [tasks] names of the only tasks to compute; none: any
+ * @property {string[]} tasks names of the only tasks to compute; none: any
  * @property {(sha256: string, onBytes?: (bytes: number) => void) => Promise<ArrayBuffer>} fetchFile checked
  * @property {Promise<string>} bundle the id of the bundle that interpreters here start from
  * @property {(message: ToCell, transfer?: Transferable[]) => void} tellCell
@@ -171,16 +171,18 @@ export class Volunteer {
         console.info(`disio: ${message.message}`);
         break;
       case "ready":
-        break;
+      case "picture":
+        break; // the bridge's
     }
     this.#flush();
     this.#visit.onChange();
   }
 
   #hello() {
-    const { site, agent, workers } = this.#visit;
+    const { site, agent, workers, tasks } = this.#visit;
     const holding = this.#outbox.holding();
-    return { type: /** @type {const} */ ("hello"), protocol: PROTOCOL_VERSION, secret: this.#secret, site, agent, workers, holding };
+    const hello = /** @type {const} */ ({ type: "hello", protocol: PROTOCOL_VERSION, secret: this.#secret });
+    return { ...hello, site, agent, workers, holding, tasks };
   }
 
   #welcome() {

@@ -12,6 +12,7 @@
 
   const HOME = "https://bundle.invalid/"; // where Pyodide believes its files to be; answered below, never resolved
   const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+  const PICTURE_MS = 1500; // between two pictures, at least; a slow one takes no more than 2 % of the time
   const PAGE_BYTES = 65536;
 
   /** Pyodide refuses classic workers, and tells them by an importScripts that works. Units must not have it either. */
@@ -43,6 +44,8 @@
   let budget = 0;
   let scheduled = false;
   const throttle = new Throttle();
+  let looking = false; // somebody looks at pictures
+  let nextPicture = 0;
   const later = self.setTimeout.bind(self);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let resting;
@@ -94,6 +97,9 @@
           throttle.share = message.share;
           open(message);
           tell({ type: "opened" });
+          break;
+        case "look":
+          looking = message.on;
           break;
         case "pace":
           throttle.share = message.share;
@@ -304,19 +310,33 @@
       const pair = step(budget);
       const ms = performance.now() - begin;
       const items = pair.get(0);
-      const bytes = pair.get(1);
-      const view = bytes.getBuffer("u8");
-      const data = view.data.slice();
-      view.release();
-      bytes.destroy();
+      const data = copyOf(pair.get(1));
       pair.destroy();
       queued = session.queued;
       tell({ type: "results", items, data, ms, memory: memory?.buffer.byteLength ?? 0 }, [data.buffer]);
+      if (looking && performance.now() >= nextPicture) showPicture();
       throttle.spent(begin, performance.now());
       if (queued > 0 || slices.length > 0) schedule();
     } catch (error) {
       fatal(error);
     }
+  }
+
+  function showPicture() {
+    const begin = performance.now();
+    const data = copyOf(session.picture());
+    if (data.byteLength > 0) tell({ type: "picture", data }, [data.buffer]);
+    const end = performance.now();
+    nextPicture = end + Math.max(PICTURE_MS, 50 * (end - begin));
+  }
+
+  /** @param {any} bytes Python's, destroyed here */
+  function copyOf(bytes) {
+    const view = bytes.getBuffer("u8");
+    const data = view.data.slice();
+    view.release();
+    bytes.destroy();
+    return data;
   }
 
   function loadSlice() {

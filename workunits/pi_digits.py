@@ -65,6 +65,23 @@ def fraction(start: int, bits: int) -> int:
     return total & ((1 << bits) - 1)
 
 
+def show(result: str) -> str:
+    """The digits of a range as bars, for the visitor who computed them: SVG."""
+    shown = result[:32]
+    step = 320 / max(8, len(shown))
+    bars = []
+    for place, digit in enumerate(shown):
+        value = int(digit, 16)
+        x, height = place * step, 6 + 5 * value
+        bars.append(
+            f'<rect x="{x + step * 0.1:.1f}" y="{86 - height}" width="{step * 0.8:.1f}" height="{height}" rx="2" '
+            f'fill="hsl({160 + 8 * value} 55% 48%)"/>'
+            f'<text x="{x + step / 2:.1f}" y="102" text-anchor="middle" font-family="monospace" '
+            f'font-size="{min(13, step * 1.3):.1f}" fill="#7b8794">{digit}</text>'
+        )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 108">{"".join(bars)}</svg>'
+
+
 def reduce(results: Iterable[str], params: dict[str, Any]) -> str:
     """All digits, in order."""
     return "".join(results)

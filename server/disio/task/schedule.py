@@ -48,9 +48,7 @@ class TaskQueue:
     others are read from the database when they are picked.
     """
 
-    def __init__(
-        self, number: int, arbiter: Arbiter, priority: int = 0, names: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, number: int, arbiter: Arbiter, priority: int = 0, names: frozenset[str] = frozenset()) -> None:
         self.number = number
         self.names = names
         """What sites may call it."""

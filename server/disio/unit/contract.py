@@ -31,6 +31,7 @@ _SIGNATURES = {
     "split": (1, 1, "split(params)"),
     "agree": (2, 2, "agree(a, b)"),
     "reduce": (2, 2, "reduce(results, params)"),
+    "show": (1, 1, "show(result)"),
 }
 
 

@@ -17,7 +17,7 @@ Kind = Literal["blocking", "threads", "processes", "network", "files", "globals"
 HUGE_ITEMS: Final = 5_000
 """A literal with more items than this is better a payload or a data file."""
 HUGE_CHARACTERS: Final = 100_000
-_ROOTS: Final[tuple[str, ...]] = ("run", "split", "agree")
+_ROOTS: Final[tuple[str, ...]] = ("run", "split", "agree", "show")
 
 _CALLS: Final[tuple[tuple[Kind, tuple[str, ...], str], ...]] = (
     (

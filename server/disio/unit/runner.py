@@ -90,6 +90,8 @@ class Session:
         self._module = ModuleType(module or MODULE_NAME)
         self._run: Callable[..., Any] | None = None
         self._with_context = False
+        self._show: Callable[..., Any] | None = None
+        self._latest = b""
         # All interpreters begin as the same snapshot: unseeded, they would draw the same numbers for all payloads.
         self._draws = "random" in source
         self._open(source)
@@ -124,7 +126,7 @@ class Session:
         """
         items: list[tuple[Any, ...]] = []
         parts: list[bytes] = []
-        queue, compute, capture = self._queue, self._compute, self._capture
+        queue, compute, capture, show = self._queue, self._compute, self._capture, self._show
         with self._printing():
             now = perf_counter()
             end = now + budget
@@ -133,6 +135,8 @@ class Session:
                 before, now = now, perf_counter()
                 ms = round((now - before) * 1000, 4)
                 parts.append(answer)
+                if show is not None and outcome == ANSWERED:
+                    self._latest = answer
                 if capture.used:
                     items.append((outcome, len(answer), ms, capture.take()))
                 else:
@@ -140,6 +144,23 @@ class Session:
                 if now >= end:
                     break
         return json.dumps(items, separators=(",", ":")), b"".join(parts)
+
+    def picture(self) -> bytes:
+        """A picture of the last answer that was computed: what the unit's ``show`` makes of it, SVG or PNG.
+
+        Empty if there is nothing new to show. A ``show`` that raises, or returns something else than text or bytes,
+        is not called again: it must not cost an answer.
+        """
+        latest, self._latest = self._latest, b""
+        if self._show is None or not latest:
+            return b""
+        try:
+            with self._printing():
+                picture = self._show(decode(latest))
+            return picture.encode() if isinstance(picture, str) else bytes(memoryview(picture))
+        except BaseException:  # a unit's code, on a visitor's machine
+            self._show = None
+            return b""
 
     def payloads(self, *, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
         """The task's payloads in codec bytes, lazily: what ``split`` gives, or the default's.
@@ -205,6 +226,7 @@ class Session:
                 module = self._module = self._new_module()
                 exec(compile(source, self._filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - what units are for
             self._run = self._checked_run()
+            self._show = self._function("show")
         except CodecError as error:
             self.load_failure = failure("payload", f"the task's parameters cannot be read: {error}")
         except UnitError as error:

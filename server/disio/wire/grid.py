@@ -92,9 +92,9 @@ class Checkpoint(Message, tag="checkpoint"):
 class Joined(Message, tag="joined", kw_only=True):
     """A volunteer is connected to this distributor.
 
-    ``holding``: leases it says it still computes. ``tasks``: the only ones that its site computes for, by id, name or the
-    unit's file; none: any. ``network`` names its network, the same for all volunteers of it: a
-    hash with the manager's salt; "" if each is its own. ``key``: the name of the operator's key that it holds, or "".
+    ``holding``: leases it says it still computes. ``tasks``: the only ones that its site computes for, by id, name
+    or the unit's file; none: any. ``network`` names its network, the same for all volunteers of it: a hash with the
+    manager's salt; "" if each is its own. ``key``: the name of the operator's key that it holds, or "".
     """
 
     volunteer: str

@@ -97,6 +97,31 @@ async def test_the_panel_speaks_the_language(visit: Visits) -> None:
             assert part in text.replace("\u00a0", " "), text
 
 
+async def test_a_live_picture(visit: Visits) -> None:
+    """While the panel is open it shows what the unit makes of a result, as an image that the browser has drawn."""
+    async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:
+        await visitor.computing()
+        await visitor.open_panel()
+        image = visitor.bridge.locator("figure img")
+        await image.wait_for()
+        drawn = "(image) => image.decode().then(() => [image.naturalWidth > 0, image.src.slice(0, 5)])"
+        assert await image.evaluate(drawn) == [True, "blob:"]
+        first = await image.get_attribute("src")
+        await visitor.bridge.wait_for_function(
+            "(first) => document.querySelector('figure img').src !== first", arg=first
+        )
+
+
+async def test_a_site_chooses_its_tasks(visit: Visits, grid: Grid) -> None:
+    """A site that names a task computes for it alone; one that names another one that does not run waits."""
+    async with visit(attributes={**STEADY, "data-consent": "granted", "data-tasks": "Digits of pi, x"}) as visitor:
+        await visitor.computing()
+        assert "Hexadecimal digits" in (await visitor.status())["task"]
+    async with visit(attributes={**STEADY, "data-consent": "granted", "data-tasks": "moths"}) as visitor:
+        await visitor.until("status.state === 'waiting'")
+        assert (await visitor.status())["payloads"] == 0
+
+
 async def test_a_site_that_asks_itself(visit: Visits) -> None:
     """``granted`` starts without a question and stores nothing; ``manual`` waits for the site."""
     async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:

@@ -61,7 +61,6 @@ def test_holding_of_one_manager() -> None:
     account = visit(1, **{"m-1": [7], "m-2": [8], "n-1": [9]})
     grant(account, [1, 2])
     assert account.holding("m") == {"m-1": [7, 1, 2], "m-2": [8]}
-    assert account.tasks == {"m-1", "m-2", "n-1"}
 
 
 def test_deficit() -> None:

@@ -355,3 +355,30 @@ def test_trivial_payloads_are_cheap() -> None:
         assert len(compute(session, *range(2000))) == 2000
         best = min(best, (perf_counter() - start) / 2000)
     assert best < 40e-6
+
+
+def test_show() -> None:
+    """A picture is made of the last answer, once; SVG as text, PNG as bytes; a failure leaves the last answer."""
+    unit = """
+        def run(payload):
+            return payload / 2
+        def show(result):
+            return f"<svg>{result}</svg>" if result < 4 else bytearray(b"PNG")
+        """
+    session = session_of(unit)
+    assert session.picture() == b""
+    compute(session, 4, 6, "no number")
+    assert session.picture() == b"<svg>3.0</svg>"
+    assert session.picture() == b""
+    compute(session, 10)
+    assert session.picture() == b"PNG"
+
+
+@pytest.mark.parametrize("shown", ["1 / 0", "exit()", "None", "7", "[1]", "print(result)"])
+def test_show_that_does_not_work(shown: str) -> None:
+    """A ``show`` that raises, ends, or returns no picture costs no answer, and is not asked again."""
+    session = session_of(f"def run(payload):\n    return payload\n\ndef show(result):\n    return {shown}\n")
+    assert compute(session, 1) == [(0, 1, "")]
+    assert session.picture() == b""
+    assert compute(session, 2)[0][:2] == (0, 2)
+    assert session.picture() == b""

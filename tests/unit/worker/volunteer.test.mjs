@@ -40,6 +40,7 @@ beforeEach(async () => {
     cluster: new Cluster(distributor.origin),
     site: "example.org",
     agent: { browser: "node", version: "", platform: "" },
+    tasks: [],
     workers: 1,
     fetchFile: (sha256) => fetchFile(sha256),
     bundle: Promise.resolve("b".repeat(64)),

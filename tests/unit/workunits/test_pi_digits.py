@@ -1,5 +1,7 @@
 """The digits of pi, against Machin's formula and against digits that others computed."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from tests.unit.workunits.loading import unit_module
@@ -46,3 +48,10 @@ def test_parameters() -> None:
     """Parameters that make no sense are refused."""
     with pytest.raises(ValueError, match="at least"):
         list(pi_digits.split({"digits": 0}))
+
+
+def test_show() -> None:
+    """Each digit of a range is a bar; long ranges are cut; all of it is well-formed."""
+    root = ElementTree.fromstring(pi_digits.show("243f6a88"))
+    assert [node.text for node in root if node.tag.endswith("text")] == list("243f6a88")
+    assert len(ElementTree.fromstring(pi_digits.show("0f" * 500))) == 64

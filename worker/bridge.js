@@ -9,12 +9,15 @@ import { Cluster } from "./cluster.js";
 import { Conditions } from "./conditions.js";
 import { measure } from "./distance.js";
 import { readOptions } from "./options.js";
+import { claim } from "./slots.js";
 import { Volunteer } from "./volunteer.js";
 
 /** @typedef {import("./channels.js").State} State */
 /** @typedef {import("./channels.js").ToBridge} ToBridge */
 /** @typedef {import("./channels.js").FromBridge} FromBridge */
 
+const FULL = "This site computes in as many places as this machine has processors already.";
+const NO_TIMINGS = Object.freeze({ bundle: 0, ready: 0, acknowledged: 0, workers: [] });
 /** The page is told of changes at most so often, except of the first acknowledgement. */
 const STATUS_MS = 250;
 /** Distributors are compared for the first time when a visit has lasted so long, and then again and again. */
@@ -77,7 +80,7 @@ function describeAgent() {
 
 class Bridge {
   /** @type {import("./channels.js").Timings} */
-  #timings = { bundle: 0, ready: 0, acknowledged: 0, workers: [] };
+  #timings = { ...NO_TIMINGS, workers: [] };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #statusTimer;
   /** The visitor, or the page, has paused. */
@@ -244,19 +247,37 @@ class Bridge {
   }
 }
 
+/**
+ * No interpreter may compute here: nothing is loaded, and nobody connects.
+ * @param {MessagePort} port to the page
+ */
+function refuse(port) {
+  const counts = { payloads: 0, failed: 0, acknowledged: 0, seconds: 0, memory: 0 };
+  /** @type {import("./channels.js").Status} */
+  const status = { type: "status", state: "failed", reason: "", message: FULL, task: "", ...counts, timings: NO_TIMINGS };
+  port.postMessage(status);
+}
+
 function open() {
   const channel = new MessageChannel();
   const conditions = new Conditions();
-  const bundle = load(channel, conditions);
-  for (const promise of Object.values(bundle)) promise.catch(() => {}); // told by the bridge, once there is one
+  const bundle = claim(1).then((slots) => {
+    if (slots === 0) return null;
+    const loading = load(channel, conditions);
+    for (const promise of Object.values(loading)) promise.catch(() => {}); // told by the bridge, once there is one
+    return loading;
+  });
 
   /** @param {MessageEvent} event */
-  const connect = (event) => {
+  const connect = async (event) => {
     if (event.source !== parent || event.data?.type !== "start" || !event.ports[0]) return;
     removeEventListener("message", connect);
+    const loading = await bundle;
+    if (!loading) return refuse(event.ports[0]);
     const options = readOptions(event.data.options, navigator.hardwareConcurrency);
+    options.workers = 1 + (await claim(options.workers - 1));
     const site = event.origin.replace(/^\w+:\/\//, "").slice(0, 200);
-    new Bridge(event.ports[0], channel.port1, bundle, site, options, conditions);
+    new Bridge(event.ports[0], channel.port1, loading, site, options, conditions);
   };
   addEventListener("message", connect);
   parent.postMessage({ type: "here" }, "*"); // says nothing but that; who answers is looked at above

@@ -22,6 +22,8 @@ function shutTheDoor() {
   policy.httpEquiv = "Content-Security-Policy";
   policy.content = "default-src 'none'; script-src blob: 'wasm-unsafe-eval'; worker-src blob:";
   document.head.append(policy);
+  // Of all that reaches the network, this alone no policy covers in every browser.
+  for (const name of ["RTCPeerConnection", "webkitRTCPeerConnection"]) Reflect.deleteProperty(self, name);
 }
 
 /**

@@ -4,7 +4,7 @@
 
 import { DATA_FOLDER } from "./channels.js";
 import { MAX_STATE_BYTES } from "./messages.js";
-import { joinResults, sliceOf } from "./queue.js";
+import { AnswerError, joinResults, sliceOf } from "./queue.js";
 
 /** @typedef {import("./queue.js").Entry} Entry */
 /** @typedef {import("./channels.js").FromWorker} FromWorker */
@@ -21,6 +21,9 @@ const BOOT_MS = 60_000;
 const CHECKPOINT_MS = 800;
 /** Pictures that come sooner after the last one are not passed on. */
 const PICTURE_MS = 1000;
+/** No step takes longer, and no interpreter has more: what says otherwise is a unit that speaks for its worker. */
+const MAX_MS = 1e9;
+const MAX_MEMORY_BYTES = 2 ** 32;
 /** A clock that jumps ahead by more was asleep with its machine, or its tab was. */
 const ASLEEP_MS = 5000;
 
@@ -233,6 +236,7 @@ export class Interpreter {
           this.#owner.onReady(now - this.#started - message.idle, message.plain);
           break;
         case "opened":
+          if (!this.#opening) break; // a unit that says it again would never be late
           this.#opening = false;
           this.#progress(now + this.#rest(now));
           break;
@@ -266,10 +270,12 @@ export class Interpreter {
   #results({ items, data, ms, memory }, now) {
     const slice = this.slices[0] ?? [];
     const results = joinResults(items, data, slice, this.unit?.maxResultBytes ?? 0);
+    if (!(ms >= 0 && ms <= MAX_MS)) throw new AnswerError("its computing time is none");
     if (results.length === slice.length) this.slices.shift();
     else this.slices[0] = slice.slice(results.length);
     this.#progress(now + this.#rest(now));
-    this.#owner.onResults(this, results, data, ms, Number(memory) || 0);
+    const bytes = memory >= 0 && memory <= MAX_MEMORY_BYTES ? Number(memory) : 0;
+    this.#owner.onResults(this, results, data, Number(ms), bytes);
   }
 
   /**
@@ -279,7 +285,7 @@ export class Interpreter {
    */
   #checkpoint({ index, data }, now) {
     const entry = this.slices[0]?.find((one) => one.index === index);
-    const sized = data instanceof Uint8Array && data.byteLength > 0 && data.byteLength <= MAX_STATE_BYTES;
+    const sized = data instanceof Uint8Array && data.byteLength > 0 && data.buffer.byteLength <= MAX_STATE_BYTES;
     if (!entry || !sized || now - this.#kept < CHECKPOINT_MS) return;
     this.#kept = now;
     entry.state = data;

@@ -163,6 +163,7 @@ export function joinResults(items, data, entries, maxBytes) {
     throw new AnswerError("its results were no JSON");
   }
   if (!(data instanceof Uint8Array)) throw new AnswerError("its results had no data");
+  if (data.buffer.byteLength !== data.byteLength) throw new AnswerError("its results came with more than their data");
   if (!Array.isArray(told) || told.length === 0 || told.length > entries.length) {
     throw new AnswerError("it answered other payloads than it was given");
   }

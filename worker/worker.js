@@ -14,6 +14,15 @@
   const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
   const PICTURE_MS = 1500; // between two pictures, at least; a slow one takes no more than 2 % of the time
   const PAGE_BYTES = 65536;
+  /** More memory than this no interpreter gets: a unit that asks for it has a MemoryError, not the visitor a slow machine. */
+  const MAX_MEMORY_BYTES = 2 ** 30;
+
+  /**
+   * Taken from the worker's realm, the only one that a unit can reach: with these it could multiply, outlive its task, or tell
+   * another task's worker something. For what goes to the network this is a second wall: there is a policy in front of it.
+   */
+  const WITHHELD = ["Worker", "SharedWorker", "BroadcastChannel", "RTCPeerConnection", "WebTransport", "WebSocketStream"];
+  for (const name of WITHHELD) Reflect.deleteProperty(self, name);
 
   /** Pyodide refuses classic workers, and tells them by an importScripts that works. Units must not have it either. */
   Object.assign(self, {
@@ -196,6 +205,7 @@
       const missing = (snapshot?.whole.length ?? 0) - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
       snapshot?.addFresh(memory.buffer);
+      bound(memory);
       return { instance, module: files.module };
     };
     try {
@@ -213,6 +223,18 @@
       restore();
       self.fetch = originals.fetch;
     }
+  }
+
+  /**
+   * The module itself may grow to 4 GiB. Its allocator asks by this function, and takes a refusal as any allocator does.
+   * @param {WebAssembly.Memory} memory
+   */
+  function bound(memory) {
+    const grow = memory.grow.bind(memory);
+    memory.grow = (pages) => {
+      if (memory.buffer.byteLength + pages * PAGE_BYTES > MAX_MEMORY_BYTES) throw new RangeError("a unit may not have more memory");
+      return grow(pages);
+    };
   }
 
   function enter() {

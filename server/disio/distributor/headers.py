@@ -55,8 +55,8 @@ def cell(own: str) -> dict[str, str]:
     """The cell runs units. It may connect to nothing at all, this origin included."""
     return _frame(
         f"default-src 'none'; script-src {own} blob: 'wasm-unsafe-eval'; worker-src blob:; "
-        "base-uri 'none'; form-action 'none'; sandbox allow-scripts"
-    )
+        "base-uri 'none'; form-action 'none'; webrtc 'block'; sandbox allow-scripts"
+    ) | {"X-DNS-Prefetch-Control": "off"}
 
 
 def isolated(*, asked: bool) -> dict[str, str]:

@@ -7,7 +7,7 @@
 const cores = () => Math.max(1, navigator.hardwareConcurrency || 1);
 
 /**
- * Slots for so many interpreters, as far as there are any; they are free again when this frame is gone.
+ * Slots for so many interpreters, as far as there are any; they are free again when its page is left.
  * @param {number} wanted
  * @returns {Promise<number>} how many were got, perhaps none
  */
@@ -26,15 +26,16 @@ export async function claim(wanted) {
 /**
  * @param {LockManager} locks
  * @param {string} name
- * @returns {Promise<boolean>} whether it is ours now, and until this frame is gone
+ * @returns {Promise<boolean>} whether it is ours now, and until the page is left
  */
 function hold(locks, name) {
   return new Promise((resolve, reject) => {
-    const forever = new Promise(() => {});
+    // Not until the frame is destroyed: a browser may keep a page that was left, for "back".
+    const left = new Promise((release) => addEventListener("pagehide", release, { once: true }));
     locks
       .request(name, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
-        return lock && forever;
+        return lock && left;
       })
       .catch(reject);
   });

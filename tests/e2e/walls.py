@@ -1,14 +1,13 @@
-"""A laboratory of escapes: a site, a stranger who listens, and a distributor behind a relay that can take its walls down.
+"""A laboratory of escapes: a site, a stranger who listens, and a distributor behind a relay that can take walls down.
 
-What shows that a wall holds is that the same attempt succeeds without it. The relay rewrites the real files on their way:
-policies, sandboxes and all that the browser side does to close its cell are gone, everything else is as it is served.
+What shows that a wall holds is that the same attempt succeeds without it. The relay rewrites the real files on their
+way: policies, sandboxes and what the browser side does to close its cell are gone, all else is as it is served.
 """
 
 import asyncio
 import contextlib
 import json
 import re
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +15,8 @@ from typing import Any, Final
 import httpx
 
 ATTACKS: Final = Path(__file__).parent / "attacks"
-ROUNDS: Final = ("quiet", "top_location", "parent_location", "top_anchor", "own_location")
-"""The cell is seized once for each: all that leaves the page standing, then each navigation."""
+ROUNDS: Final = ("top_location", "parent_location", "top_anchor", "own_location", "quiet")
+"""The cell is seized once for each: the navigations, then all that leaves the page, and the cell, as they are."""
 POLICIES: Final = ("content-security-policy", "permissions-policy", "x-dns-prefetch-control")
 
 WALLS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
@@ -39,7 +38,6 @@ class Server:
 
     def __init__(self, answer: Callable[[str, str, bytes], Awaitable[Answer | None]]) -> None:
         self._answer = answer
-        self.connections = 0
         self.port = 0
         self.upstream = 0
         """WebSockets go to this port, if there is one."""
@@ -59,7 +57,6 @@ class Server:
             assert task is not None
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-            self.connections += 1
             with contextlib.suppress(OSError, EOFError, asyncio.LimitOverrunError):
                 await self._serve(reader, writer)
             writer.close()
@@ -116,12 +113,10 @@ class Lab:
         """Paths that the stranger was asked for, without the slash, and "stun" where a datagram came."""
         self.found: dict[str, Any] = {}
         """What attempts in the cell say of themselves."""
-        self.rounds: list[str] = []
         self.over = asyncio.Event()
-        self.asked: defaultdict[str, int] = defaultdict(int)
-        self._served = 0
+        """Set when the last round was reported."""
+        self._round = 0
         self._stranger = Server(self._listen)
-        self._silent = Server(self._listen)
         self._site = Server(self._site_answer)
         self._relay = Server(self._relay_answer)
         self._http: httpx.AsyncClient
@@ -145,7 +140,7 @@ class Lab:
     async def open(self) -> AsyncIterator["Lab"]:
         """Start all servers but the distributor itself, whose port is to be told with :meth:`pass_on`."""
         async with contextlib.AsyncExitStack() as stack:
-            for server in (self._stranger, self._silent, self._site, self._relay):
+            for server in (self._stranger, self._site, self._relay):
                 await stack.enter_async_context(server.open())
             loop = asyncio.get_running_loop()
             transport, _ = await loop.create_datagram_endpoint(
@@ -159,44 +154,36 @@ class Lab:
         """The distributor listens on this port."""
         self._relay.upstream = port
 
-    @property
-    def connected_silently(self) -> bool:
-        """Whether anything opened a connection to the address that no request goes to."""
-        return self._silent.connections > 0
-
     async def _listen(self, method: str, path: str, body: bytes) -> Answer:
         name = path.lstrip("/").partition("?")[0]
         self.heard.add(name)
         if name in ("cell-top_location", "cell-top_anchor", "cell-parent_location", "cell-own_location"):
-            if self._next_round():  # gone is gone: the next round begins where this one has led to
-                return 302, {"location": self.page}, b""
-            self.over.set()
+            self._round += 1  # gone is gone: the next round begins where this one has led to
+            onward = (ATTACKS / "onward.html").read_text().replace("PAGE", self.page)
+            return 200, {"content-type": "text/html"}, onward.encode()
         return 200, {"access-control-allow-origin": "*", "content-type": "text/javascript"}, b"/**/"
 
-    def _next_round(self) -> bool:
-        self._served += 1
-        return self._served < len(ROUNDS)
-
     async def _site_answer(self, method: str, path: str, body: bytes) -> Answer:
+        if path == "/sw.js":
+            self.heard.add("sw.js")
+            return 200, {"content-type": "text/javascript"}, b"/**/"
         if path == "/report":
             report = json.loads(body)
             self.found.update(report["found"])
             if "round" not in report:
                 return 200, {}, b""
-            self.rounds.append(report["round"])
-            if not self.walls and report["round"] != "quiet":
-                return 200, {}, b""  # it is on its way elsewhere
-            again = self._next_round()
-            if not again:
+            if report["round"] == ROUNDS[-1]:
                 self.over.set()
-            return 200, {}, b"again" if again else b"done"
+            elif self.walls:
+                self._round += 1
+                return 200, {}, b"again"
+            return 200, {}, b""
         text = (ATTACKS / "site.html").read_text().replace("LOADER", f"{self.url}/disio.js")
         return 200, {"content-type": "text/html; charset=utf-8"}, text.encode()
 
     async def _relay_answer(self, method: str, path: str, body: bytes) -> Answer | None:
-        self.asked[path] += 1
         bare = path.partition("?")[0]
-        if bare in ("/site", "/report"):
+        if bare in ("/site", "/report", "/sw.js"):
             return await self._site_answer(method, bare, body)
         if not self._relay.upstream:
             return None
@@ -219,11 +206,7 @@ class Lab:
         return answer.status_code, headers, content
 
     def _seizure(self) -> bytes:
-        escape = {
-            "stranger": self.stranger,
-            "silent": self._silent.url,
-            "round": ROUNDS[min(self._served, len(ROUNDS) - 1)],
-        }
+        escape = {"stranger": self.stranger, "round": ROUNDS[self._round]}
         return (ATTACKS / "seize.js").read_bytes() + f"\nseize({json.dumps(escape)});\n".encode()
 
 

@@ -1,9 +1,9 @@
 /**
  * Runs in the cell's own window, where no unit ever is: what if one found a way there? It tries everything that a window can.
- * `escape`: the addresses to reach, and which of the rounds this is; a round may end with a navigation, which nothing survives.
+ * `escape`: the address to reach, and which of the rounds this is; a round may end with a navigation, which nothing survives.
  */
 async function seize(escape) {
-  const { stranger, silent, round } = escape;
+  const { stranger, round } = escape;
   const ws = stranger.replace("http", "ws");
   const found = {};
 
@@ -44,21 +44,15 @@ async function seize(escape) {
     image: (name) => void (new Image().src = at(name)),
     stylesheet: (name) => link({ rel: "stylesheet", href: at(name) }),
     import_rule: (name) => void (add("style", {}).textContent = `@import url(${at(name)})`),
-    background: (name) => {
-      const style = new CSSStyleSheet();
-      style.replaceSync(`body { background: url(${at(name)}) }`);
-      document.adoptedStyleSheets = [style];
-    },
     font: (name) => void new FontFace("escape", `url(${at(name)})`).load().catch(() => 0),
     script: (name) => void add("script", { src: at(name) }),
     import: (name) => void import(at(name)).catch(() => 0),
     modulepreload: (name) => link({ rel: "modulepreload", href: at(name) }),
     preload: (name) => link({ rel: "preload", as: "image", href: at(name) }),
     prefetch: (name) => link({ rel: "prefetch", href: at(name) }),
-    manifest_icon: (name) => link({ rel: "icon", href: at(name) }),
     video: (name) => void (add("video", { preload: "auto" }).src = at(name)),
-    object: (name) => void add("object", { data: at(name), type: "image/png" }),
-    embed: (name) => void add("embed", { src: at(name), type: "image/png" }),
+    object: (name) => void add("object", { data: at(name), type: "text/html" }),
+    embed: (name) => void add("embed", { src: at(name), type: "text/html" }),
     frame: (name) => void add("iframe", { src: at(name) }),
     form: (name) => {
       add("iframe", { name: "inner" });
@@ -68,14 +62,13 @@ async function seize(escape) {
       add("iframe", { name: "pinged" });
       add("a", { href: blob("<p>", "text/html"), ping: at(name), target: "pinged" }).click();
     },
-    popup: (name) => void window.open(at(name)),
     webrtc: (name) => stun(window, name),
     webrtc_nested: (name) => stun(realm(), name),
     fetch_nested: (name) => void realm().fetch(at(name)).catch(() => 0),
     worker_fetch: (name) => void new Worker(blob(`fetch("${at(name)}")`)),
     worker_scripts: (name) => void new Worker(blob(`importScripts("${at(name)}")`)),
     worker_import: (name) => void new Worker(blob(`import("${at(name)}")`)),
-    service_worker: () => navigator.serviceWorker.register("/worker/worker.js", { scope: "/worker/" }),
+    service_worker: () => void navigator.serviceWorker.register("/sw.js").catch(() => 0),
     cookie: () => {
       document.cookie = "escape=1";
       return document.cookie.includes("escape");
@@ -93,14 +86,13 @@ async function seize(escape) {
     site_cookie: () => top.document.cookie,
     site_storage: () => top.localStorage.getItem("secret"),
     site_handle: () => top.disio.status(),
-    broadcast: () => void new BroadcastChannel("escape").postMessage("broadcast"),
-    forged_here: () => {
+    broadcast: () => void new BroadcastChannel("escape").postMessage("cell_broadcast"),
+    greeting: () => {
       // As the bridge greets its page: an answer would be a port, and the page's wishes.
       const answered = new Promise((resolve) => addEventListener("message", ({ data, ports }) => resolve(data?.type === "start" && ports[0])));
       top.postMessage({ type: "here" }, "*");
       return answered;
     },
-    connect_silently: () => link({ rel: "preconnect", href: silent }),
   };
   const last = {
     top_location: (name) => void (top.location = at(name)),

@@ -7,7 +7,6 @@
 
 import socket
 import time
-import urllib.request
 
 import js
 from pyodide.ffi import to_js
@@ -60,7 +59,6 @@ def run(payload):
         "worker_scripts": lambda to: js.Worker.new(blob(f"importScripts('{to}')")) and None,
         "worker_import": lambda to: js.Worker.new(blob(f"import('{to}')")) and None,
         "python_socket": lambda _: socket.create_connection((host, int(port))) and None,
-        "python_request": urllib.request.urlopen,
         "eval": lambda _: js.eval("1") == 1,
         "function": lambda _: js.Function.new("return 1")() == 1,
         "broadcast": shout,
@@ -69,8 +67,7 @@ def run(payload):
         "window": lambda _: js.window is not None,
         "parent": lambda _: js.parent is not None,
         "peer": lambda _: js.RTCPeerConnection is not None,
-        "shared_worker": lambda to: js.SharedWorker.new(to) is not None,
-        "service_worker": lambda _: js.navigator.serviceWorker.register("/worker/worker.js") is not None,
+        "service_worker": lambda _: js.navigator.serviceWorker.register("/sw.js") and None,
         "storage": lambda _: js.localStorage.length is not None,
         "navigate": lambda to: setattr(js.location, "href", to),
         "memory": fill,

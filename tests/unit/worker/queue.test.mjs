@@ -109,6 +109,7 @@ for (const [name, items, data] of /** @type {[string, any, any][]} */ ([
   ["items that are none", "[0]", new Uint8Array(0)],
   ["more bytes than the task allows", `[[0,${2 ** 21},0]]`, new Uint8Array(2 ** 21)],
   ["data that is none", "[[0,0,0]]", { byteLength: 0 }],
+  ["data with more behind it", "[[0,4,0]]", new Uint8Array(new ArrayBuffer(9), 0, 4)],
 ])) {
   test(`a worker that answers ${name} is found out`, () => {
     assert.throws(() => joinResults(items, data, entries, 100), AnswerError);

@@ -22,10 +22,10 @@ POLICIES: Final = ("content-security-policy", "permissions-policy", "x-dns-prefe
 WALLS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "/disio.js": ((r"\.sandbox\.add\([^)]*\)", ".title"),),
     "/worker/bridge.js": ((r"\.sandbox\.add\([^)]*\)", ".title"),),
-    "/worker/cell.js": ((r"(?m)^shutTheDoor\(\);", ""),),
+    "/worker/cell.js": ((r"(?<!function )shutTheDoor\(\);", ""),),
     "/worker/worker.js": (
-        (r"const WITHHELD = \[[^\]]*\]", "const WITHHELD = []"),
-        (r"MAX_MEMORY_BYTES = 2 \*\* \d+", "MAX_MEMORY_BYTES = 2 ** 32"),
+        (r"WITHHELD ?= ?\[[^\]]*\]", "WITHHELD=[]"),
+        (r"MAX_MEMORY_BYTES ?= ?2 ?\*\* ?\d+", "MAX_MEMORY_BYTES=2**32"),
     ),
 }
 """By file, what is a wall, and what is put in its place."""
@@ -116,6 +116,7 @@ class Lab:
         self.over = asyncio.Event()
         """Set when the last round was reported."""
         self._round = 0
+        self._news = asyncio.Event()
         self._stranger = Server(self._listen)
         self._site = Server(self._site_answer)
         self._relay = Server(self._relay_answer)
@@ -154,9 +155,16 @@ class Lab:
         """The distributor listens on this port."""
         self._relay.upstream = port
 
+    async def hears(self, names: set[str]) -> None:
+        """Return once the stranger has heard all of these."""
+        while not names <= self.heard:
+            self._news.clear()
+            await self._news.wait()
+
     async def _listen(self, method: str, path: str, body: bytes) -> Answer:
         name = path.lstrip("/").partition("?")[0]
         self.heard.add(name)
+        self._news.set()
         if name in ("cell-top_location", "cell-top_anchor", "cell-parent_location", "cell-own_location"):
             self._round += 1  # gone is gone: the next round begins where this one has led to
             onward = (ATTACKS / "onward.html").read_text().replace("PAGE", self.page)

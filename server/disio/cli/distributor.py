@@ -19,6 +19,7 @@ from disio.cli.serving import (
     run_process,
 )
 from disio.distributor import DistributorConfig, serve
+from disio.distributor.limits import Limits
 from disio.distributor.tls import Tls
 
 
@@ -54,6 +55,19 @@ def distributor(
             help="A proxy that is believed when it names its clients (X-Forwarded-For, Forwarded); may be repeated.",
         ),
     ] = None,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="Answer to this Host only; may be repeated. Default: any."),
+    ] = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=NUMBER",
+            envvar="DISIO_LIMITS",
+            help="What volunteers and others may do, see docs/distributor.md; may be repeated.",
+        ),
+    ] = None,
     as_json: ReadyJsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -64,6 +78,7 @@ def distributor(
     Examples:
       disio distributor
       disio distributor --host 0.0.0.0 --url https://compute.example.org --manager 10.0.0.5:7702 --key grid.key
+      disio distributor --limit connections_per_address=200 --limit requests_per_second=20
     """
     config = DistributorConfig(
         data=data_directory(data, "distributor"),
@@ -77,6 +92,8 @@ def distributor(
         tls=Tls.given(tls_cert, tls_key, http3=http3),
         bundle=bundle,
         trusted_proxies=tuple(trusted_proxies or ()),
+        hosts=tuple(hosts or ()),
+        limits=Limits.given(limits or ()),
     )
     run_process(
         lambda on_ready: serve(config, on_ready),

@@ -103,6 +103,10 @@ class Proxies:
                 break
         return Client(address, direct=not told)
 
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer is one of these proxies."""
+        return self._trusts(_address(peer))
+
     def _trusts(self, address: Address | None) -> bool:
         return address is not None and any(
             address.version == network.version and address in network for network in self._trusted

@@ -1,6 +1,6 @@
 """The Quart application: an explicit table of files, one WebSocket, one page, health and metrics."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -8,15 +8,16 @@ from typing import Final
 import msgspec
 from quart import Quart, Response, Websocket, render_template, request, websocket
 from quart.wrappers.response import FileBody
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import MisdirectedRequest, NotFound, TooManyRequests
 
 from disio.bundle import Bundle
 from disio.distributor import headers
-from disio.distributor.addresses import Proxies
 from disio.distributor.config import DistributorConfig
+from disio.distributor.door import Door
 from disio.distributor.encodings import choose
 from disio.distributor.error_pages import answer_errors
 from disio.distributor.files import Content, TaskFiles
+from disio.distributor.gate import account
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
 from disio.distributor.sockets import RefusedError, VolunteerSocket
@@ -38,50 +39,42 @@ class Parts:
     bundle_manifest: Content
     bundle_files: dict[str, Content]
     task_files: TaskFiles
-    proxies: Proxies
+    door: Door
+    sockets: set[VolunteerSocket] = field(default_factory=set)
+    """The WebSockets that are open, greeted or not."""
 
 
-class Presence:
-    """The WebSockets that are open, greeted or not, and how many come from each address."""
-
-    def __init__(self) -> None:
-        self.sockets: set[VolunteerSocket] = set()
-        self._addresses: dict[str, int] = {}
-
-    def count(self, address: str) -> int:
-        """Connections from one address."""
-        return self._addresses.get(address, 0)
-
-    def enter(self, socket: VolunteerSocket, address: str) -> None:
-        """A connection has come."""
-        self.sockets.add(socket)
-        self._addresses[address] = self.count(address) + 1
-
-    def leave(self, socket: VolunteerSocket, address: str) -> None:
-        """A connection has gone."""
-        self.sockets.discard(socket)
-        left = self.count(address) - 1
-        if left > 0:
-            self._addresses[address] = left
-        else:
-            self._addresses.pop(address, None)
-
-
-def create_app(parts: Parts, presence: Presence) -> Quart:
+def create_app(parts: Parts) -> Quart:
     """The application of one distributor."""
     app = Quart("disio.distributor", static_folder=None, template_folder=str(Path(__file__).parent / "templates"))
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
+    app.url_map.merge_slashes = False  # no redirections: every file has one address
     _add_files(app, parts)
     _add_pages(app, parts)
-    _add_socket(app, parts, presence)
+    _add_socket(app, parts)
+    _keep_the_door(app, parts.door)
     answer_errors(app, lambda: _own(parts))
+    return app
+
+
+def _keep_the_door(app: Quart, door: Door) -> None:
+    patience = int(door.limits.patience_seconds)
+
+    @app.before_request
+    async def enter() -> None:
+        if not door.knows(request.host):
+            raise MisdirectedRequest
+        if not await door.request(door.client(request.remote_addr, request.headers)):
+            raise TooManyRequests(retry_after=patience)
 
     @app.after_request
-    async def everywhere(response: Response) -> Response:
+    async def leave(response: Response) -> Response:
+        size = 0 if request.method == "HEAD" else response.content_length or 0
+        if not await door.response(door.client(request.remote_addr, request.headers), size):
+            response = _refused(429, "Too much was downloaded from your network address.")
+            response.headers["Retry-After"] = str(patience)
         headers.extend(response.headers, headers.EVERYWHERE)
         return response
-
-    return app
 
 
 def _add_files(app: Quart, parts: Parts) -> None:
@@ -133,7 +126,7 @@ def _add_pages(app: Quart, parts: Parts) -> None:
     @app.get("/")
     async def page() -> Response:
         own = _own(parts)
-        local = parts.proxies.client(request.remote_addr, request.headers).local
+        local = parts.door.client(request.remote_addr, request.headers).local
         workers = request.args.get("workers", 1, type=int)
         text = await render_template(
             "volunteer.html",
@@ -162,23 +155,42 @@ def _add_pages(app: Quart, parts: Parts) -> None:
         return Response(parts.hub.metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_socket(app: Quart, parts: Parts, presence: Presence) -> None:
+def _add_socket(app: Quart, parts: Parts) -> None:
+    door = parts.door
+
+    @app.before_websocket
+    async def enter() -> Response | None:
+        if not door.knows(websocket.host):
+            return _refused(421, "This distributor does not answer to that name.")
+        own = headers.origin(parts.config.url, websocket.scheme, websocket.host)
+        here = headers.origin("", websocket.scheme, websocket.host)
+        if not door.welcomes(websocket.headers.get("Origin"), own, here, *parts.hub.cluster.others):
+            return _refused(403, "Pages of other origins do not open connections here.")
+        if not await door.handshake(door.client(websocket.remote_addr, websocket.headers)):
+            return _refused(429, "Too many connections are being opened from your network address.")
+        return None
+
     @app.websocket("/volunteer")
     async def volunteer() -> None:
         own: Websocket = websocket._get_current_object()
-        address = parts.proxies.client(own.remote_addr, own.headers).text
-        limits = parts.config.limits
-        socket = VolunteerSocket(own, parts.hub, limits, distributor=parts.distributor, bundle=parts.bundle.id)
-        reason = limits.refusal(len(presence.sockets), presence.count(address))
+        who = account(door.client(own.remote_addr, own.headers).text)
+        socket = VolunteerSocket(own, parts.hub, door, who, distributor=parts.distributor, bundle=parts.bundle.id)
+        reason = door.limits.refusal(door.volunteers.total, door.volunteers.of(who))
         if reason:
             await socket.refuse(RefusedError(4429, "busy", reason, retry=True))
             return
-        presence.enter(socket, address)
+        door.volunteers.enter(who)
+        parts.sockets.add(socket)
         parts.hub.metrics.connections.inc()
         try:
             await socket.run()
         finally:
-            presence.leave(socket, address)
+            parts.sockets.discard(socket)
+            door.volunteers.leave(who)
+
+
+def _refused(status: int, text: str) -> Response:
+    return Response(f"{text}\n", status, content_type="text/plain; charset=utf-8", headers=headers.EVERYWHERE)
 
 
 def _file(content: Content, *more: dict[str, str]) -> Response:

@@ -25,6 +25,7 @@ class DistributorConfig:
         limits: what volunteers may do.
         tls: a certificate, to serve HTTPS without a proxy.
         trusted_proxies: addresses or networks of proxies that are believed when they name their clients.
+        hosts: names that it answers to; none: any. What is asked of it by another name is refused.
     """
 
     data: Path
@@ -39,3 +40,4 @@ class DistributorConfig:
     limits: Limits = field(default_factory=Limits)
     tls: Tls | None = None
     trusted_proxies: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ _WORDS: Final = {
     404: ("Nothing here.", "There is no such file or page on this distributor."),
     405: ("Not that way.", "This address does not take this method."),
     413: ("Too much.", "The request is larger than a distributor takes."),
+    421: ("Not this name.", "This distributor does not answer to that name."),
+    429: ("Too often.", "Too many requests came from your network address; try again in a while."),
     500: ("That did not work.", "The distributor failed; its log says why."),
 }
 

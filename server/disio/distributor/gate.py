@@ -16,8 +16,8 @@ _IPV6_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """So much a second, after so much at once; ``patience`` is the longest wait, in seconds. A rate of 0 has no limit."""
+class Allowance:
+    """So much a second, after so much at once; ``patience``: the longest wait, in seconds. A rate of 0 has no limit."""
 
     per_second: float
     burst: float
@@ -29,11 +29,11 @@ class Bucket:
 
     __slots__ = ("_at", "_tokens")
 
-    def __init__(self, rate: Rate, now: float) -> None:
+    def __init__(self, rate: Allowance, now: float) -> None:
         self._tokens = rate.burst
         self._at = now
 
-    def take(self, rate: Rate, amount: float, now: float) -> float | None:
+    def take(self, rate: Allowance, amount: float, now: float) -> float | None:
         """Seconds to wait before going on; None: refused, and nothing was taken."""
         self._tokens = min(rate.burst, self._tokens + (now - self._at) * rate.per_second)
         self._at = now
@@ -47,7 +47,7 @@ class Bucket:
 class Shares:
     """One kind of thing that each address has a rate of."""
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Allowance) -> None:
         self.rate = rate
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
@@ -82,15 +82,15 @@ class Counts:
         """How many of this address."""
         return self._by.get(who, 0)
 
-    def enter(self, who: str) -> None:
-        """One more."""
-        self.total += 1
-        self._by[who] = self.of(who) + 1
+    def enter(self, who: str, amount: int = 1) -> None:
+        """So many more."""
+        self.total += amount
+        self._by[who] = self.of(who) + amount
 
-    def leave(self, who: str) -> None:
-        """One less."""
-        self.total -= 1
-        left = self.of(who) - 1
+    def leave(self, who: str, amount: int = 1) -> None:
+        """So many less."""
+        self.total -= amount
+        left = self.of(who) - amount
         if left > 0:
             self._by[who] = left
         else:

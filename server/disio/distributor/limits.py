@@ -1,9 +1,11 @@
 """The numbers that keep one volunteer, or many, from being too much. Pure: time and counts are passed in."""
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
+from disio.errors import UsageError
 from disio.wire.volunteer import MAX_FRAME_BYTES, MAX_ITEMS, MAX_WINDOW
 
 MIB: Final = 1024 * 1024
@@ -20,11 +22,35 @@ _RATE_SECONDS: Final = 8.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What a distributor bears. Times in seconds, sizes in bytes."""
+    """What a distributor bears. Times in seconds, sizes in bytes.
+
+    An address is an IPv4 address or 64 bits of IPv6. Its rates are chosen for a university behind one address: see
+    docs/distributor.md. What has a rate goes on at that rate after so much at once (``burst``); 0 turns it off.
+    """
 
     connections: int = 10_000
     connections_per_address: int = 2_000
     """Generous: a proxy or a school's network is one address."""
+    sockets: int = 16_384
+    """TCP connections, those of volunteers included; fewer where the system allows fewer open files."""
+    sockets_per_address: int = 6_000
+    idle_seconds: float = 30.0
+    """A connection on which nothing is asked; a request's head has to arrive in this time."""
+    patience_seconds: float = 30.0
+    """Who would have to wait longer for its share is refused."""
+    requests_per_second: float = 100.0
+    requests_burst: float = 2_000.0
+    handshakes_per_second: float = 20.0
+    handshakes_burst: float = 500.0
+    messages_per_second: float = 500.0
+    messages_burst: float = 5_000.0
+    sent_bytes_per_second: float = 64.0 * MIB
+    sent_bytes_burst: float = 4096.0 * MIB
+    received_bytes_per_second: float = 32.0 * MIB
+    received_bytes_burst: float = 512.0 * MIB
+    unfinished_bytes: int = 512 * MIB
+    """Frames that have begun to arrive, of all volunteers together."""
+    unfinished_bytes_per_address: int = 128 * MIB
     hello_seconds: float = 10.0
     frame_seconds: float = 120.0
     """From a frame's first byte to its last."""
@@ -44,6 +70,26 @@ class Limits:
     file_cache_bytes: int = 8 * 1024 * MIB
     """Sources, packages and shared data of tasks, on disk."""
 
+    @classmethod
+    def given(cls, texts: Iterable[str]) -> "Limits":
+        """From ``NAME=VALUE`` texts, as on a command line.
+
+        Raises:
+            UsageError: no such limit, or no such value.
+        """
+        known = {limit.name: limit.type for limit in fields(cls)}
+        chosen: dict[str, Any] = {}
+        for text in texts:
+            name, equals, value = text.partition("=")
+            name = name.strip().replace("-", "_")
+            if name not in known or not equals:
+                raise UsageError(f"{text!r} sets no limit; write --limit NAME=NUMBER with one of {', '.join(known)}")
+            number = _number(value)
+            if number is None:
+                raise UsageError(f"{value!r} is no number that {name} could be; write for example --limit {name}=100")
+            chosen[name] = int(number) if known[name] is int else number
+        return cls(**chosen)
+
     def refusal(self, connections: int, from_address: int) -> str:
         """Why one more connection is refused, or "" when it is welcome."""
         if connections >= self.connections:
@@ -51,6 +97,14 @@ class Limits:
         if from_address >= self.connections_per_address:
             return f"{self.connections_per_address} volunteers of your network address are connected already"
         return ""
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < 2**53 else None
 
 
 class Rate:

@@ -14,6 +14,13 @@ class Metrics:
         self.refused = Counter(
             "disio_refused", "Connections ended by this distributor, by reason.", ["code"], registry=self._registry
         )
+        self.turned_away = Counter(
+            "disio_turned_away", "Refused at the door, by reason.", ["reason"], registry=self._registry
+        )
+        self.slowed = Counter(
+            "disio_slowed_seconds", "Seconds that addresses over their share waited.", ["kind"], registry=self._registry
+        )
+        self.limit = Gauge("disio_limit", "Limits as they are set (--limit).", ["name"], registry=self._registry)
         self.granted = self._counter("granted_leases", "Leases that managers granted.")
         self.results = self._counter("results", "Results that volunteers sent.")
         self.acknowledged = self._counter("acknowledged_results", "Results acknowledged to volunteers.")

@@ -18,15 +18,17 @@ from hypercorn.config import Config
 from disio.assets import asset
 from disio.bundle import load
 from disio.distributor.addresses import Proxies
-from disio.distributor.app import Parts, Presence, create_app
+from disio.distributor.app import Parts, create_app
 from disio.distributor.config import DistributorConfig
 from disio.distributor.delivery import Delivery
+from disio.distributor.door import Door
 from disio.distributor.files import Content, TaskFiles, bundle_files, scripts
 from disio.distributor.guard import guard
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
 from disio.distributor.metrics import Metrics
 from disio.distributor.neighbours import Neighbours
+from disio.distributor.open_files import fitting
 from disio.distributor.sockets import RefusedError
 from disio.distributor.spool import Spool
 from disio.errors import UsageError
@@ -80,7 +82,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 bundle_manifest=Content.of(msgspec.json.encode(bundle.manifest), "application/json"),
                 bundle_files=bundle_files(bundle),
                 task_files=TaskFiles(hub, config.data / "cache", config.limits.file_cache_bytes),
-                proxies=Proxies(config.trusted_proxies),
+                door=Door(fitting(config.limits), Proxies(config.trusted_proxies), metrics, config.hosts),
             )
             delivery = Delivery(hub, spool)
             neighbours = Neighbours(config, hub, delivery)
@@ -111,9 +113,8 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
 @contextlib.asynccontextmanager
 async def _http(parts: Parts, listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
     """Serve HTTP and WebSockets; at the end, volunteers are told to come back."""
-    guard(parts.config.limits)
-    presence = Presence()
-    app = create_app(parts, presence)
+    guard(parts.door)
+    app = create_app(parts)
     started, stopping = asyncio.Event(), asyncio.Event()
 
     @app.before_serving
@@ -126,7 +127,7 @@ async def _http(parts: Parts, listener: socket.socket) -> AsyncIterator[asyncio.
     try:
         yield serving
     finally:
-        for volunteer in list(presence.sockets):
+        for volunteer in list(parts.sockets):
             volunteer.end(RefusedError(1001, "shutdown", "this distributor is shutting down", retry=True))
         stopping.set()
         await asyncio.wait((serving,), timeout=_STOP_SECONDS)
@@ -145,7 +146,8 @@ def _hypercorn(settings: DistributorConfig, listener: socket.socket) -> Config:
     config.read_timeout = limits.silence_seconds
     config.graceful_timeout = _STOP_SECONDS
     config.shutdown_timeout = _STOP_SECONDS
-    config.keep_alive_timeout = 30
+    config.keep_alive_timeout = limits.idle_seconds
+    config.max_app_queue_size = 2
     config.include_server_header = False
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")

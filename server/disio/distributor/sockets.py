@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 import structlog
 from quart import Websocket
 
+from disio.distributor.door import Door
 from disio.distributor.hub import Hub
-from disio.distributor.limits import MAX_HOLDING, Limits
+from disio.distributor.limits import MAX_HOLDING
 from disio.distributor.visit import Visit
 from disio.errors import ProtocolError
 from disio.wire.grid import TaskInfo
@@ -50,11 +51,13 @@ class RefusedError(Exception):
 class VolunteerSocket:
     """Serves one connection; :meth:`run` returns when it has ended."""
 
-    def __init__(self, socket: Websocket, hub: Hub, limits: Limits, *, distributor: str, bundle: str) -> None:
+    def __init__(self, socket: Websocket, hub: Hub, door: Door, account: str, *, distributor: str, bundle: str) -> None:
         self.visit: Visit
+        self._door = door
+        self._account = account
         self._socket = socket
         self._hub = hub
-        self._limits = limits
+        self._limits = door.limits
         self._distributor = distributor
         self._bundle = bundle
         self._wake = asyncio.Event()
@@ -161,6 +164,7 @@ class VolunteerSocket:
             raise RefusedError(
                 4413, "too-large", f"a frame may have {self._limits.frame_bytes} bytes; this one has more"
             )
+        await self._door.message(self._account, size)
         self._hub.metrics.frames_in.inc()
         self._hub.metrics.bytes_in.inc(size)
         return frame

@@ -19,9 +19,13 @@ async def code_of(ledger: Ledger, task: Task) -> Code:
     """A task's unit and parameters, for the sandbox."""
     source = await ledger.store.file(task.unit)
     assert source is not None  # noqa: S101 - stored in the same transaction as the task
-    shelf = await ledger.files.shelf(task.kit)
     return Code(
-        source=source.decode(), filename=task.filename, params=task.params, has_split=task.has_split, shelf=shelf
+        source=source.decode(),
+        filename=task.filename,
+        params=task.params,
+        has_split=task.has_split,
+        shelf=await ledger.files.shelf(task.kit),
+        owner=ledger.store.manager,
     )
 
 

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import struct
 import sys
@@ -46,7 +47,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A unit's source with a task's parameters (codec bytes)."""
+    """A unit's source with a task's parameters (codec bytes). ``owner``: the id of the manager that runs it."""
 
     source: str
     filename: str
@@ -54,6 +55,7 @@ class Code:
     has_split: bool = True
     shelf: Shelf = field(default_factory=Shelf)
     """Packages that it may import."""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,17 @@ async def _feed(process: "_Child", results: AsyncIterator[bytes]) -> None:
         await process.send(child.END, b"")
 
 
+def tidy(owner: str) -> None:
+    """Remove the temporary folders that a manager left behind when it was killed; nobody may be using them."""
+    with contextlib.suppress(OSError):  # there may be no directory for temporary files at present
+        for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(owner)}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(owner: str) -> str:
+    return f"disio-unit-{owner}-"
+
+
 class _Child:
     """One subprocess with one job. Leaving the context ends it and everything it started."""
 
@@ -172,7 +185,8 @@ class _Child:
         told = False
         while True:
             try:
-                return tempfile.TemporaryDirectory(prefix="disio-", ignore_cleanup_errors=True)
+                prefix = _prefix(self._code.owner)
+                return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
             except OSError as error:
                 # ENOENT: what tempfile says when it finds no directory in which it can write.
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT):

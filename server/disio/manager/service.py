@@ -23,6 +23,7 @@ from disio.manager.links import Distributor
 from disio.manager.matching import match
 from disio.manager.removing import Remover
 from disio.manager.restoring import restore
+from disio.manager.sandbox import tidy
 from disio.manager.store import Store
 from disio.manager.tasks import Task
 from disio.task.model import TaskState
@@ -53,6 +54,7 @@ async def serve(config: ManagerConfig, on_ready: Callable[[dict[str, Any]], None
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(config.data))
+        await asyncio.to_thread(tidy, store.manager)
         listener = await stack.enter_async_context(Listener(config.host, config.port, config.key))
         service = Service(config, store, listener)
         stack.callback(service.close)

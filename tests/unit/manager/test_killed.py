@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from disio.unit.codec import decode
 from disio.wire import grid
 
@@ -143,3 +145,22 @@ async def test_split_that_does_not_repeat_itself_ends_its_task(tmp_path: Path) -
     async with started(tmp_path) as process, ScriptedDistributor(process.address) as one:
         view = await one.ended(task.task, "failed")
         assert "split gave other payloads than before" in view.error
+
+
+async def test_what_a_killed_manager_leaves_in_the_temporary_directory_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of a split that ran is gone when the manager has started again; those of others stay."""
+    source = ITERATOR + "\ndef split(params):\n    yield 1\n    while True:\n        pass\n"
+    temporary = tmp_path / "temporary"
+    others = temporary / "disio-unit-other0-abc"
+    others.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    async with started(tmp_path) as process, ScriptedDistributor(process.address) as one:
+        task = await one.submit(source, None)
+        await one.when(task.task, lambda view: view.ready > 0)
+        await process.kill()
+    (left,) = temporary.glob(f"disio-unit-{task.manager}-*")
+    async with started(tmp_path):
+        assert not left.exists()
+        assert others.is_dir()

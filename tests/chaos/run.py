@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from tests.chaos.checker import Findings, check_manager, check_spool
+from tests.chaos.checker import BROWSERS, Findings, check_manager, check_spool
 from tests.chaos.journal import Entry, read
 from tests.chaos.killer import Killer
 from tests.chaos.namespaces import Namespaces
@@ -22,6 +22,7 @@ GROWTH_MIB: Final = 64
 """What a manager or a distributor may take beyond what it had when it was warm."""
 LEFT_SECONDS: Final = 10.0
 FLAT: Final = f"managers and distributors grow by less than {GROWTH_MIB} MiB once they are warm"
+BROWSED: Final = "a real browser has computed too"
 NOBODY_LEFT: Final = "no process is left behind"
 INFLICTED: Final = "every fault of the schedule took place"
 IN_TIME: Final = "the work came to its end in time"
@@ -198,6 +199,8 @@ def _check(world: World, works: dict[str, Work], findings: Findings) -> None:
         check_manager(world.folder / name / "manager.sqlite3", works, journals, findings, world.browsers)
     for name in world.named("distributor-"):
         check_spool(world.folder / name / "spool.sqlite3", findings)
+    if world.named("browser-"):
+        findings.note(BROWSED, "browser-0", [] if findings.facts[BROWSERS] else ["it has answered nothing"])
 
 
 def _entries(folder: Path) -> Iterator[Entry]:

@@ -13,6 +13,7 @@ from disio.dashboard.links import Links
 from disio.errors import BrowserError, DisioError
 from disio.testing import Browser, Grid, Process, find_browser, open_browser, open_site
 from disio.testing.processes import die_with_parent
+from disio.testing.site import VOLUNTEERING
 from disio.wire import grid
 from tests.chaos.disk import Disk, Limited, Mounted
 from tests.chaos.namespaces import Namespaces
@@ -269,7 +270,7 @@ class World:
         except BrowserError as error:
             self.skipped.append(f"a real browser: {error}")
         else:
-            site = await self._stack.enter_async_context(open_site(urls[0], attributes={"data-consent": "granted"}))
+            site = await self._stack.enter_async_context(open_site(urls[0], attributes=VOLUNTEERING))
             self.victims["browser-0"] = Tab(site)
         for name in self.named("volunteers-", "browser-"):
             self._stack.push_async_callback(self.victims[name].kill)

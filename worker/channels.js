@@ -79,11 +79,12 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "results", task: string, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
  *   ms: number, memory: number}} CellResults `ms`: computing time of all of them together; `memory`: bytes of their interpreter
  * @typedef {{type: "checkpoint", task: string, lease: number, data: Uint8Array<ArrayBuffer>}} CellCheckpoint
+ * @typedef {{type: "event", task: string, lease: number, data: Uint8Array<ArrayBuffer>}} CellEvent
  * @typedef {{type: "returned", task: string, leases: number[]}} CellReturned not computed, because of a pause
  * @typedef {{type: "failed", message: string}} CellFailed no interpreter can be started here
  * @typedef {{type: "log", message: string}} CellLog
  * @typedef {{type: "picture", task: string, data: unknown}} CellPicture of a result, as the unit gave it; see `picture.js`
- * @typedef {CellReady | CellResults | CellCheckpoint | CellReturned | CellFailed | CellLog | CellPicture} FromCell
+ * @typedef {CellReady | CellResults | CellCheckpoint | CellEvent | CellReturned | CellFailed | CellLog | CellPicture} FromCell
  */
 
 // ---- cell and worker ------------------------------------------------------------------------
@@ -108,8 +109,9 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "results", items: string, data: Uint8Array<ArrayBuffer>, ms: number, memory: number}} StepResults
  *   `items` is JSON: [[outcome, size, ms, log?], ...] in the order of the payloads; `memory`: bytes that the interpreter has
  * @typedef {{type: "checkpoint", index: number, data: Uint8Array<ArrayBuffer>}} Kept a state of the payload with this index
+ * @typedef {{type: "event", index: number, data: Uint8Array<ArrayBuffer>}} Told by the payload with this index
  * @typedef {{type: "held", slices: number}} Held so many slices were forgotten, the last ones
  * @typedef {{type: "fatal", message: string}} Fatal this interpreter cannot go on
  * @typedef {{type: "picture", data: Uint8Array<ArrayBuffer>}} Picture what the unit's `show` made of a result
- * @typedef {WorkerReady | Opened | StepResults | Kept | Held | Picture | Fatal} FromWorker
+ * @typedef {WorkerReady | Opened | StepResults | Kept | Told | Held | Picture | Fatal} FromWorker
  */

@@ -3,7 +3,7 @@
  */
 
 import { DATA_FOLDER } from "./channels.js";
-import { MAX_STATE_BYTES } from "./messages.js";
+import { EVENTS_A_SECOND, MAX_EVENT_BYTES, MAX_STATE_BYTES } from "./messages.js";
 import { AnswerError, joinResults, sliceOf } from "./queue.js";
 
 /** @typedef {import("./queue.js").Entry} Entry */
@@ -33,6 +33,7 @@ const ASLEEP_MS = 5000;
  * @property {(interpreter: Interpreter, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
  *   ms: number, memory: number) => void} onResults
  * @property {(interpreter: Interpreter, lease: number, state: Uint8Array<ArrayBuffer>) => void} onCheckpoint
+ * @property {(interpreter: Interpreter, lease: number, event: Uint8Array<ArrayBuffer>) => void} onEvent
  * @property {(interpreter: Interpreter, entries: Entry[]) => void} onReturned payloads that it did not begin
  * @property {(interpreter: Interpreter, data: unknown) => void} onPicture of a result, unchecked
  * @property {(interpreter: Interpreter, reason: string) => void} onCrash it has been ended
@@ -70,6 +71,9 @@ export class Interpreter {
   #late = 0;
   /** When it last kept a state. */
   #kept = 0;
+  /** Events that may be told now, and when the last one came. */
+  #events = 4 * EVENTS_A_SECOND;
+  #told = 0;
   #forgiven = false;
   #lastWatched = 0;
   #pictured = 0;
@@ -246,6 +250,9 @@ export class Interpreter {
         case "checkpoint":
           this.#checkpoint(message, now);
           break;
+        case "event":
+          this.#event(message, now);
+          break;
         case "held":
           this.#owner.onReturned(this, this.slices.splice(this.slices.length - message.slices).flat());
           break;
@@ -290,6 +297,21 @@ export class Interpreter {
     this.#kept = now;
     entry.state = data;
     this.#owner.onCheckpoint(this, entry.lease, data);
+  }
+
+  /**
+   * Of what it computes, and not too often; everything else is passed over.
+   * @param {import("./channels.js").Told} message
+   * @param {number} now
+   */
+  #event({ index, data }, now) {
+    const entry = this.slices[0]?.find((one) => one.index === index);
+    const sized = data instanceof Uint8Array && data.byteLength > 0 && data.byteLength <= MAX_EVENT_BYTES;
+    this.#events = Math.min(4 * EVENTS_A_SECOND, this.#events + ((now - this.#told) * EVENTS_A_SECOND) / 1000);
+    this.#told = now;
+    if (!entry || !sized || this.#events < 1) return;
+    this.#events -= 1;
+    this.#owner.onEvent(this, entry.lease, data);
   }
 
   /**

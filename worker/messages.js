@@ -18,6 +18,10 @@ export const BEAT_SECONDS = 5;
 export const MAX_WINDOW = 4096;
 /** No state that is kept for others to go on from is larger. */
 export const MAX_STATE_BYTES = 1024 * 1024;
+/** What a unit tells while it computes. */
+export const MAX_EVENT_BYTES = 16 * 1024;
+/** ... and how often, in one worker, beside a burst of four times as many. */
+export const EVENTS_A_SECOND = 5;
 /** Characters of what a unit printed, in one result. */
 export const MAX_LOG_CHARACTERS = 65536;
 
@@ -50,8 +54,9 @@ export const FAILED = 1;
  * @typedef {{type: "credit", window: number}} Credit
  * @typedef {{type: "results", task: string, items: ResultItem[]}} Results
  * @typedef {{type: "checkpoint", task: string, lease: number, size: number}} Checkpoint a state to go on from; never acknowledged
+ * @typedef {{type: "event", task: string, lease: number, size: number}} Event what a unit tells; never acknowledged
  * @typedef {{type: "return", task: string, leases: number[]}} Return
- * @typedef {Hello | Credit | Results | Checkpoint | Return} ToDistributor
+ * @typedef {Hello | Credit | Results | Checkpoint | Event | Return} ToDistributor
  */
 
 /**

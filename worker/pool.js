@@ -177,6 +177,15 @@ export class Pool {
 
   /**
    * @param {Interpreter} interpreter
+   * @param {number} lease
+   * @param {Uint8Array<ArrayBuffer>} data
+   */
+  onEvent({ task }, lease, data) {
+    this.#tell({ type: "event", task, lease, data });
+  }
+
+  /**
+   * @param {Interpreter} interpreter
    * @param {Entry[]} entries
    */
   onReturned(interpreter, entries) {

@@ -156,9 +156,10 @@ export class Volunteer {
         this.failed += message.items.filter(([, outcome]) => outcome === 1).length;
         break;
       }
-      case "checkpoint": {
-        const { task, lease, data } = message;
-        if (this.#outbox.computes(task, lease)) this.#connection.send({ type: "checkpoint", task, lease, size: data.byteLength }, [data]);
+      case "checkpoint":
+      case "event": {
+        const { type, task, lease, data } = message;
+        if (this.#outbox.computes(task, lease)) this.#connection.send({ type, task, lease, size: data.byteLength }, [data]);
         return; // nothing that is shown, or counted, has changed
       }
       case "returned":

@@ -292,22 +292,25 @@
     mount(unit.folder, unit.data);
     session = runner.open_unit(unit.source, unit.info);
     const { hooks } = session;
-    hooks.checkpoint = keep;
+    hooks.checkpoint = teller("checkpoint");
+    hooks.event = teller("event");
     hooks.destroy();
     step = session.step;
     throttle.spent(begin, performance.now());
   }
 
   /**
-   * A unit keeps a state, in the midst of its computing: a message leaves a worker that never comes to rest all the same.
-   * @param {number} index
-   * @param {any} state Python's bytes
+   * A unit keeps a state or tells an event, in the midst of its computing: a message leaves a worker that never comes to
+   * rest all the same.
+   * @param {"checkpoint" | "event"} type
    */
-  function keep(index, state) {
-    const view = state.getBuffer("u8");
-    const data = view.data.slice();
-    view.release();
-    tell({ type: "checkpoint", index, data }, [data.buffer]);
+  function teller(type) {
+    return (/** @type {number} */ index, /** @type {any} */ bytes) => {
+      const view = bytes.getBuffer("u8");
+      const data = view.data.slice();
+      view.release();
+      tell({ type, index, data }, [data.buffer]);
+    };
   }
 
   function schedule() {

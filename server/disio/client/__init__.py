@@ -5,7 +5,7 @@ from disio.client.asynchronous import AsyncClient
 from disio.client.blocking import Client
 from disio.client.core import TaskFailedError, WaitTimeoutError
 from disio.client.executor import Executor
-from disio.client.models import Failure, Log, Result
+from disio.client.models import Event, Failure, Log, Result
 from disio.client.task import Task
 from disio.wire.api import Distributor, Grid, Manager, Volunteer
 
@@ -14,6 +14,7 @@ __all__ = [
     "AsyncTask",
     "Client",
     "Distributor",
+    "Event",
     "Executor",
     "Failure",
     "Grid",

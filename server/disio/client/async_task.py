@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from disio.client import core
 from disio.client.async_feeding import AsyncFeeding
-from disio.client.models import Failure, Log, Result
+from disio.client.models import Event, Failure, Log, Result
 from disio.client.progress import display
 from disio.client.streams import By
 from disio.errors import DisioError
@@ -95,6 +95,13 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         if self.has_answer:
             return await self._client.answer(self.id)
         return [result.value async for result in self.results()]
+
+    def events(self, *, after: int = -1) -> AsyncIterator[Event]:
+        """What units emit while they compute, as it comes, until the task has no more; only the last 1,000 are kept.
+
+        It comes from single volunteers and is checked by nobody: good for watching, not for answers.
+        """
+        return self._client.events(self.id, after=after)
 
     def failures(self) -> AsyncIterator[Failure]:
         """Payloads that were set aside until now, with their last failure."""

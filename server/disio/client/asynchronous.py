@@ -12,8 +12,8 @@ import httpx
 
 from disio.client import core, kits, sources, uploading
 from disio.client.async_task import AsyncTask
-from disio.client.models import Failure, Result
-from disio.client.streams import FOLLOW_SECONDS, By, Following
+from disio.client.models import Event, Failure, Result
+from disio.client.streams import FOLLOW_SECONDS, By, Following, Patience
 from disio.errors import UnreachableError
 from disio.unit import codec
 from disio.wire import api, grid
@@ -171,6 +171,28 @@ class AsyncClient:
                         yield seen
             except UnreachableError as error:
                 await asyncio.sleep(following.patience.pause(error, time.monotonic()))
+            else:
+                return
+
+    async def events(self, task: str, *, after: int = -1) -> AsyncIterator[Event]:
+        """What the task's units emit as it comes, until there will be no more; goes on over broken connections.
+
+        Args:
+            task: the task's id.
+            after: only what came after this ``at``.
+        """
+        patience = Patience()
+        while True:
+            lines = core.LineSplitter()
+            try:
+                async for chunk in self._stream(task, "events", core.query(after=after), FOLLOW_SECONDS):
+                    patience.success()
+                    for line in lines.feed(chunk):
+                        told = core.parse(line, api.EventLine)
+                        yield Event.from_line(told)
+                        after = told.at
+            except UnreachableError as error:
+                await asyncio.sleep(patience.pause(error, time.monotonic()))
             else:
                 return
 

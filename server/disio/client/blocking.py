@@ -10,8 +10,8 @@ from typing import Any, Self
 import httpx
 
 from disio.client import core, kits, sources, uploading
-from disio.client.models import Failure, Result
-from disio.client.streams import FOLLOW_SECONDS, By, Following
+from disio.client.models import Event, Failure, Result
+from disio.client.streams import FOLLOW_SECONDS, By, Following, Patience
 from disio.client.task import Task
 from disio.errors import UnreachableError
 from disio.unit import codec
@@ -166,6 +166,28 @@ class Client:
                     yield from following.feed(chunk)
             except UnreachableError as error:
                 time.sleep(following.patience.pause(error, time.monotonic()))
+            else:
+                return
+
+    def events(self, task: str, *, after: int = -1) -> Iterator[Event]:
+        """What the task's units emit as it comes, until there will be no more; goes on over broken connections.
+
+        Args:
+            task: the task's id.
+            after: only what came after this ``at``.
+        """
+        patience = Patience()
+        while True:
+            lines = core.LineSplitter()
+            try:
+                for chunk in self._stream(task, "events", core.query(after=after), FOLLOW_SECONDS):
+                    patience.success()
+                    for line in lines.feed(chunk):
+                        told = core.parse(line, api.EventLine)
+                        yield Event.from_line(told)
+                        after = told.at
+            except UnreachableError as error:
+                time.sleep(patience.pause(error, time.monotonic()))
             else:
                 return
 

@@ -59,6 +59,22 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a unit emitted while it computed a payload; ``at``: when it came, in microseconds of Unix time."""
+
+    at: int
+    index: int
+    value: Any
+    volunteer: str
+
+    @classmethod
+    def from_line(cls, line: api.EventLine) -> "Event":
+        """From a line of the API, by its exact encoding."""
+        value = codec.decode(api.from_base64(line.encoded))
+        return cls(at=line.at, index=line.index, value=value, volunteer=line.volunteer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A payload that was set aside after failing in several volunteers (with these browsers), with its last failure.
 

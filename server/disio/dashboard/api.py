@@ -79,6 +79,12 @@ class OutcomesQuery(Struct, kw_only=True):
     ] = "ndjson"
 
 
+class EventsQuery(Struct, kw_only=True):
+    """Query of events."""
+
+    after: Annotated[api.Index, Meta(description="Only what came after this `at`.")] = -1
+
+
 class Room(Struct, kw_only=True):
     """Query of additions to an open task."""
 
@@ -304,6 +310,18 @@ async def put_file(sha256: str) -> Response:
     return _json(await asking.put_piece(links(), sha256, query(api.PieceQuery), data))
 
 
+@blueprint.get("/tasks/<task>/events")
+@tag(["results"])
+@operation_id("get_events")
+@document_querystring(EventsQuery)
+@document_response(api.EventLine)
+@document_response(api.ErrorBody, 404)
+async def get_events(task: str) -> Response:
+    """What a task's units emit, streamed as it comes until there will be no more: one JSON object a line."""
+    pages = asking.events(links(), task, after=query(EventsQuery).after)
+    return await _stream(_event_lines(pages), api.NDJSON_TYPE, f"{task}-events.ndjson")
+
+
 @blueprint.get("/tasks/<task>/results")
 @tag(["results"])
 @operation_id("get_results")
@@ -407,6 +425,11 @@ async def _ndjson(lines: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
 async def _outcome_lines(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[bytes]:
     async for page in pages:
         yield b"".join(api.encode(views.outcome(item)) + b"\n" for item in page) or b"\n"
+
+
+async def _event_lines(pages: AsyncIterator[list[grid.EventView]]) -> AsyncIterator[bytes]:
+    async for page in pages:
+        yield b"".join(api.encode(views.event(item)) + b"\n" for item in page) or b"\n"
 
 
 async def _packs(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[bytes]:

@@ -190,6 +190,18 @@ async def outcomes(
             after = page.items[-1].index if by == "index" else page.items[-1].settled
 
 
+async def events(links: Links, task: str, *, after: int) -> AsyncIterator[list[grid.EventView]]:
+    """What a task's units tell as it comes, until there will be no more; an empty list now and then meanwhile."""
+    while True:
+        link = await links.for_task(task)
+        request = grid.GetEvents(task=task, after=after, wait=api.KEEPALIVE_SECONDS)
+        page = await link.call(request, grid.EventPage, wait=api.KEEPALIVE_SECONDS)
+        if page.end:
+            return
+        yield page.items
+        after = page.items[-1].at if page.items else after
+
+
 async def answer(links: Links, task: str) -> bytes:
     """The task's answer, encoded."""
     link = await links.for_task(task)

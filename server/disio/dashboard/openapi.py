@@ -17,6 +17,7 @@ _MODELS: Final = (
     api.ResultLine,
     api.FailureLine,
     api.OutcomeLine,
+    api.EventLine,
     api.PayloadAddition,
     api.Stored,
     api.FilesQuery,
@@ -39,7 +40,7 @@ def _content(model: Any) -> dict[str, Any]:
         return {api.NDJSON_TYPE: reference, api.MSGPACK_TYPE: _BINARY}
     if model is api.PayloadAddition:
         return {"application/json": reference, api.MSGPACK_TYPE: _BINARY}
-    if model is api.FailureLine:
+    if model in (api.FailureLine, api.EventLine):
         return {api.NDJSON_TYPE: reference}
     if model is api.AnswerBody:
         return {"application/json": reference, "image/*": _BINARY, api.CODEC_TYPE: _BINARY}

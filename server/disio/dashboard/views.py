@@ -95,6 +95,12 @@ def outcome(view: grid.OutcomeView) -> api.OutcomeLine:
     return line
 
 
+def event(view: grid.EventView) -> api.EventLine:
+    """What a unit told, as the API shows it."""
+    told, encoded = readable(view.data), api.to_base64(view.data)
+    return api.EventLine(at=view.at, index=view.index, event=told, encoded=encoded, volunteer=view.volunteer)
+
+
 def failure(view: grid.FailureView) -> api.FailureLine:
     """A payload that was set aside, as the API shows it."""
     return api.FailureLine(

@@ -147,6 +147,12 @@ class Hub:
         if link is not None and visit.may_keep(task, lease, time.time()):
             link.post(grid.Checkpoint(task, visit.volunteer, lease, state))
 
+    def event(self, visit: Visit, task: str, lease: int, data: bytes) -> None:
+        """A unit tells something: pass it on if its manager is there; else it is lost."""
+        link = self.links.get(_manager(task))
+        if link is not None and visit.may_tell(task, lease, time.time()):
+            link.post(grid.Event(task, visit.volunteer, lease, data))
+
     def returned(self, visit: Visit, task: str, leases: list[int]) -> None:
         """A volunteer gives leases back uncomputed."""
         visit.gave_back(task, leases)

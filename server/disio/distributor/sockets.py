@@ -24,6 +24,7 @@ from disio.wire.volunteer import (
     Cluster,
     Credit,
     Error,
+    Event,
     Hello,
     Results,
     Return,
@@ -178,6 +179,8 @@ class VolunteerSocket:
                     self._wake.set()
                 case Checkpoint():
                     self._hub.checkpoint(self.visit, message.task, message.lease, data)
+                case Event():
+                    self._hub.event(self.visit, message.task, message.lease, data)
                 case Credit():
                     self._hub.credit(self.visit, message.window)
                     self._wake.set()

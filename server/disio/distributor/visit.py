@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from disio.distributor.limits import MAX_RESERVE_BYTES, WORK_FRAME_BYTES, Rate, reserve_target
-from disio.unit.context import CHECKPOINT_SECONDS
+from disio.unit.context import CHECKPOINT_SECONDS, EVENTS_A_SECOND
 from disio.wire.grid import TaskInfo
 from disio.wire.volunteer import MAX_ITEMS, Agent, Hello, LeaseItem
 
+EVENT_BURST: Final = 4 * EVENTS_A_SECOND
+"""Events for each worker that may come at once."""
 CHECKPOINT_BURST: Final = 4
 """States for each worker that may come at once, beyond one in a CHECKPOINT_SECONDS."""
 
@@ -83,6 +85,7 @@ class Visit:
         self._reserved_bytes = 0
         self._rate = Rate()
         self._states = (float(CHECKPOINT_BURST * hello.workers), now)
+        self._events = (float(EVENT_BURST * hello.workers), now)
 
     @property
     def held(self) -> int:
@@ -157,6 +160,16 @@ class Visit:
         left, since = self._states
         left = min(left + (now - since) * self.workers / CHECKPOINT_SECONDS, float(CHECKPOINT_BURST * self.workers))
         self._states = (left - (left >= 1), now)
+        return left >= 1
+
+    def may_tell(self, task: str, lease: int, now: float) -> bool:
+        """Whether an event that it sent is to be passed on: of a lease that it holds, and not too often."""
+        if lease not in self._held.get(task, ()):
+            return False
+        most = float(EVENT_BURST * self.workers)
+        left, since = self._events
+        left = min(left + (now - since) * self.workers * EVENTS_A_SECOND, most)
+        self._events = (left - (left >= 1), now)
         return left >= 1
 
     def gave_back(self, task: str, leases: Iterable[int]) -> None:

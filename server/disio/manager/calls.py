@@ -15,7 +15,7 @@ from disio.manager.files import Files
 from disio.manager.intake import read_report
 from disio.manager.ledger import Ledger
 from disio.manager.links import volunteer_view
-from disio.manager.outcomes import outcomes
+from disio.manager.outcomes import events, outcomes
 from disio.manager.removing import Remover
 from disio.manager.store.opening import DATABASE
 from disio.manager.tasks import Task
@@ -60,6 +60,7 @@ class Calls:
             grid.GetResults: self._results,
             grid.GetFailures: self._failures,
             grid.GetOutcomes: self._outcomes,
+            grid.GetEvents: self._events,
             grid.GetAnswer: self._task_answer,
             grid.CancelTask: partial(self._moved, ledger.cancel),
             grid.PauseTask: partial(self._moved, ledger.pause),
@@ -89,6 +90,9 @@ class Calls:
 
     async def _outcomes(self, request: grid.GetOutcomes) -> grid.OutcomePage:
         return await outcomes(self._ledger, self._ledger.tasks.find(request.task), request)
+
+    async def _events(self, request: grid.GetEvents) -> grid.EventPage:
+        return await events(self._ledger, self._ledger.tasks.find(request.task), request)
 
     async def _add(self, request: grid.AddPayloads) -> grid.Added:
         self._refuse_in_trouble()

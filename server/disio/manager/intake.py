@@ -14,11 +14,12 @@ import structlog
 from disio.errors import CodecError
 from disio.manager.leases import Lease
 from disio.manager.ledger import MAX_RESULT_BYTES, Ledger
+from disio.manager.links import Volunteer
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE
 from disio.unit.codec import TooLargeError, check
-from disio.unit.context import MAX_STATE_BYTES
-from disio.wire.grid import Checkpoint, Results
+from disio.unit.context import MAX_EVENT_BYTES, MAX_STATE_BYTES
+from disio.wire.grid import Checkpoint, Event, Results
 from disio.wire.volunteer import ANSWERED, FAILED, ResultItem
 
 _log = structlog.get_logger("disio.manager")
@@ -121,19 +122,34 @@ class Intake:
 
     def checkpoint(self, message: Checkpoint, now: float) -> None:
         """Take a state in, if it is one of an open lease of this volunteer's; all else is passed over."""
+        sound = self._of_open_lease(message, MAX_STATE_BYTES)
+        if sound is not None:
+            self._ledger.keep(*sound, message.data, now)
+
+    def event(self, message: Event) -> None:
+        """Take an event in, if it is one of an open lease of this volunteer's; all else is passed over."""
+        sound = self._of_open_lease(message, MAX_EVENT_BYTES)
+        if sound is not None:
+            task, volunteer, payload = sound
+            self._ledger.store.group.events.append((task.number, payload, volunteer.id, message.data))
+            self._ledger.due.set()
+
+    def _of_open_lease(self, message: Checkpoint | Event, most: int) -> tuple[Task, Volunteer, int] | None:
+        """Task, volunteer and payload of what is told in the midst of computing; None if it is not to be believed."""
         ledger = self._ledger
         task, volunteer = ledger.tasks.get(message.task), ledger.links.volunteers.get(message.volunteer)
         found = ledger.book.find(message.lease)
         if task is None or volunteer is None or found is None or not ledger.book.is_open(message.lease):
-            return
+            return None
         if found.batch.volunteer != volunteer.id or found.batch.task != task.number:
-            return
+            return None
         try:
-            check(message.data, max_bytes=MAX_STATE_BYTES)
+            check(message.data, max_bytes=most)
         except CodecError as error:
-            _log.info("a state is no encoded value", task=task.id, volunteer=volunteer.id, reason=str(error))
-            return
-        ledger.keep(task, volunteer, found.payload, message.data, now)
+            told = type(message).__name__.lower()
+            _log.info(f"a {told} is no encoded value", task=task.id, volunteer=volunteer.id, reason=str(error))
+            return None
+        return task, volunteer, found.payload
 
     async def recall(self, peer: bytes, task_id: str, volunteer: str, leases: list[int]) -> None:
         """Acknowledge what was answered before, reject what was not.

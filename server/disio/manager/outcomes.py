@@ -1,4 +1,4 @@
-"""Follows a task's outcomes: settled payloads as they come, each when it is durable."""
+"""Follows a task: settled payloads and events as they come, each when it is durable."""
 
 import asyncio
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
 from disio.task.model import PayloadState, TaskState
-from disio.wire.grid import GetOutcomes, OutcomePage, OutcomeView
+from disio.wire.grid import EventPage, EventView, GetEvents, GetOutcomes, OutcomePage, OutcomeView
 
 MAX_WAIT_SECONDS: Final = 60.0
 MAX_PAGE: Final = 10_000
@@ -35,6 +35,26 @@ async def outcomes(ledger: Ledger, task: Task, request: GetOutcomes) -> OutcomeP
                 await written.wait()
         except TimeoutError:
             return OutcomePage([], end=False)
+
+
+async def events(ledger: Ledger, task: Task, request: GetEvents) -> EventPage:
+    """What units told next; waits while there is nothing and there may be something."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + min(request.wait, MAX_WAIT_SECONDS)
+    while True:
+        over = not task.state.under_way
+        if over:
+            await ledger.committed()
+        written = ledger.store.written(task.number)
+        rows = await ledger.store.events(task.number, request.after)
+        if rows or over or loop.time() >= deadline:
+            items = [EventView(row["at"], row["idx"], row["volunteer"], row["data"]) for row in rows]
+            return EventPage(items, end=over and not items)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await written.wait()
+        except TimeoutError:
+            return EventPage([], end=False)
 
 
 def _view(row: Any) -> OutcomeView:

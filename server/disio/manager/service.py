@@ -207,6 +207,8 @@ class Service:
                     self._group.create_task(self._intake.recall(*facts))
             case grid.Checkpoint():
                 self._intake.checkpoint(message, now)
+            case grid.Event():
+                self._intake.event(message)
             case grid.Want():
                 links.want(distributor, message.asks)
                 ledger.due.set()

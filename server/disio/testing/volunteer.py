@@ -27,6 +27,7 @@ from disio.wire.volunteer import (
     Agent,
     Credit,
     Error,
+    Event,
     FromVolunteer,
     Hello,
     LeaseItem,
@@ -192,8 +193,14 @@ class PythonVolunteer:
                 rows = [[lease.index, lease.size, *([lease.state] if lease.state else [])] for lease in part]
                 session.load(msgspec.json.encode(rows).decode(), data[position : position + size])
                 position += size
+                told: list[tuple[int, bytes]] = []
+                session.hooks.event = lambda index, event, told=told: told.append((index, event))
                 while session.queued:
                     done, answers = session.step(0.05)
+                    by_index = {lease.index: lease.lease for lease in part} if told else {}
+                    for index, event in told:  # before the result: of open leases only
+                        await self.send(Event(task, by_index[index], len(event)), event)
+                    told.clear()
                     outcomes = msgspec.json.decode(done)
                     items = [ResultItem(lease.lease, *outcome) for lease, outcome in zip(part, outcomes, strict=False)]
                     part = part[len(items) :]

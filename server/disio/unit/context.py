@@ -12,6 +12,10 @@ from disio.unit.codec import decode, encode
 
 MAX_STATE_BYTES: Final = 1024 * 1024
 """No state that is kept is larger, in codec bytes."""
+MAX_EVENT_BYTES: Final = 16 * 1024
+"""No event is larger, in codec bytes."""
+EVENTS_A_SECOND: Final = 5
+"""Events of one worker that are passed on, beside a burst of four times as many; what is more is lost."""
 CHECKPOINT_SECONDS: Final = 1.0
 """Hosts take a state no more often than this."""
 
@@ -101,10 +105,12 @@ class Context:
     def emit(self, event: Any) -> None:
         """Tell whoever follows the task something while ``run`` goes on; not part of the answer, may be lost.
 
+        A few a second are passed on; results tell everything else.
+
         Raises:
-            CodecError: the event cannot travel, or is too large.
+            CodecError: the event cannot travel, or is larger than 16 KiB.
         """
-        data = encode(event)
+        data = encode(event, max_bytes=MAX_EVENT_BYTES)
         if self._hooks.event is not None:
             self._hooks.event(self.index, data)
 

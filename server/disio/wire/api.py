@@ -202,6 +202,16 @@ class OutcomeLine(Struct, kw_only=True, omit_defaults=True):
     log: str = ""
 
 
+class EventLine(Struct, kw_only=True):
+    """What a unit told while it computed a payload. ``at`` is when it came, in microseconds of Unix time."""
+
+    at: int
+    index: int
+    event: Any
+    encoded: str
+    volunteer: str
+
+
 class FailureLine(Struct, kw_only=True):
     """A payload that was set aside: its last failure, and the volunteers in which it failed, with their browsers."""
 

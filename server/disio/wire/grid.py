@@ -89,6 +89,15 @@ class Checkpoint(Message, tag="checkpoint"):
     data: bytes
 
 
+class Event(Message, tag="event"):
+    """What a unit tells of a lease's payload while it computes, in codec bytes. Not acknowledged."""
+
+    task: str
+    volunteer: str
+    lease: int
+    data: bytes
+
+
 class Joined(Message, tag="joined", kw_only=True):
     """A volunteer is connected to this distributor.
 
@@ -331,6 +340,17 @@ class GetOutcomes(Message, tag="get_outcomes", kw_only=True):
     payloads: bool = False
 
 
+class GetEvents(Message, tag="get_events", kw_only=True):
+    """What a task's units have told, after the moment ``after`` (as in :class:`EventView`).
+
+    Held back for ``wait`` seconds while there is nothing. Only the last ones are kept. Answered by :class:`EventPage`.
+    """
+
+    task: str
+    after: After = -1
+    wait: float = 0.0
+
+
 class GetAnswer(Message, tag="get_answer"):
     """The task's answer: what ``reduce`` returned."""
 
@@ -383,6 +403,7 @@ Request = (
     | GetResults
     | GetFailures
     | GetOutcomes
+    | GetEvents
     | GetAnswer
     | CancelTask
     | PauseTask
@@ -502,6 +523,25 @@ class OutcomePage(Message, tag="outcome_page"):
     end: bool
 
 
+class EventView(Struct, array_like=True, frozen=True, gc=False):
+    """What a unit told while it computed a payload, in codec bytes.
+
+    ``at`` is when it came, in microseconds of Unix time: no two of a task have the same.
+    """
+
+    at: int
+    index: int
+    volunteer: str
+    data: bytes
+
+
+class EventPage(Message, tag="event_page"):
+    """Answer to :class:`GetEvents`. ``end``: there are no more, and will be none."""
+
+    items: list[EventView]
+    end: bool
+
+
 class Added(Message, tag="added"):
     """Answer to :class:`AddPayloads`: how many payloads the task has now; those from here on are to be sent again."""
 
@@ -586,6 +626,7 @@ Response = (
     | ResultPage
     | FailurePage
     | OutcomePage
+    | EventPage
     | Added
     | Answer
     | Deletion
@@ -608,7 +649,7 @@ class Reply(Message, tag="reply"):
     response: Response
 
 
-ToManager = DistributorHello | Want | Results | Checkpoint | Return | Joined | Left | GetFile | Beat | Call
+ToManager = DistributorHello | Want | Results | Checkpoint | Event | Return | Joined | Left | GetFile | Beat | Call
 FromManager = (
     Welcome | Ready | Dry | Cluster | Purposes | TaskInfo | Grant | Ack | Revoke | File | WhoAreYou | Beat | Reply
 )

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from disio.errors import ProtocolError
-from disio.unit.context import MAX_STATE_BYTES
+from disio.unit.context import MAX_EVENT_BYTES, MAX_STATE_BYTES
 from disio.wire.kit import Kit
 
 PROTOCOL_VERSION: Final = 1
@@ -132,6 +132,18 @@ class Checkpoint(Struct, tag_field="type", tag="checkpoint", frozen=True):
     size: Annotated[int, Meta(ge=1, le=MAX_STATE_BYTES)]
 
 
+class Event(Struct, tag_field="type", tag="event", frozen=True):
+    """What a unit tells of this lease's payload while it computes; the frame's data is the event.
+
+    At most MAX_EVENT_BYTES, and EVENTS_A_SECOND for each worker (what comes more often is passed over); never
+    acknowledged: it may be lost.
+    """
+
+    task: Identifier
+    lease: LeaseId
+    size: Annotated[int, Meta(ge=1, le=MAX_EVENT_BYTES)]
+
+
 class Welcome(Struct, tag_field="type", tag="welcome", frozen=True, kw_only=True):
     """Answer to hello: the volunteer's id, and the id of the bundle that the distributor serves."""
 
@@ -204,7 +216,7 @@ class Error(Struct, tag_field="type", tag="error", frozen=True):
     retry: bool = False
 
 
-FromVolunteer = Hello | Credit | Results | Checkpoint | Return
+FromVolunteer = Hello | Credit | Results | Checkpoint | Event | Return
 ToVolunteer = Welcome | Cluster | Beat | Task | Work | Ack | Revoke | Error
 
 _encode_head = msgspec.json.Encoder().encode
@@ -246,7 +258,7 @@ def unpack_from_volunteer(frame: object) -> tuple[FromVolunteer, bytes]:
     match message:
         case Results():
             expected = sum(item.size for item in message.items)
-        case Checkpoint():
+        case Checkpoint() | Event():
             expected = message.size
         case _:
             expected = 0

@@ -168,3 +168,38 @@ async def test_the_blocking_client_does_the_same(grid: Grid) -> None:
                 slow.add([1])
 
     await asyncio.to_thread(work)
+
+
+EMITS = """
+def run(payload, ctx):
+    for step in range(payload):
+        ctx.emit({"at": ctx.index, "step": (step,)})
+    return payload
+"""
+
+
+async def test_events_are_followed_as_they_come(grid: Grid) -> None:
+    """What units emit arrives in order with its exact value, can be gone on with, and the stream ends with the task."""
+    task = await grid.client.submit(source=EMITS, open=True)
+    events = task.events()
+    await task.add([2])
+    first, second = await anext(events), await anext(events)
+    assert [first.value, second.value] == [{"at": 0, "step": (0,)}, {"at": 0, "step": (1,)}]
+    assert (first.index, first.at < second.at) == (0, True)
+    await task.add([1])
+    await task.close()
+    assert [(event.index, event.value) async for event in events] == [(1, {"at": 1, "step": (0,)})]
+    later = [event.at async for event in task.events(after=first.at)]
+    assert (later[0], len(later)) == (second.at, 2)
+
+
+async def test_events_are_bounded(grid: Grid) -> None:
+    """A unit that tells too much is computed all the same: what is too often is lost, what is too large its error."""
+    task = await grid.client.submit(source=EMITS, payloads=[5000])
+    assert await task.result(timeout=60) == [5000]
+    assert 1 <= len([event async for event in task.events()]) <= 100
+    source = "def run(payload, ctx): ctx.emit('x' * 20_000)"
+    task = await grid.client.submit(source=source, payloads=[0])
+    await task.wait(timeout=60)
+    (failure,) = [failure async for failure in task.failures()]
+    assert "at most 16,384" in failure.message

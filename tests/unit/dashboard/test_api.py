@@ -287,6 +287,7 @@ async def test_the_openapi_document_is_whole(http: httpx.AsyncClient) -> None:
         "/api/tasks/{task}/resume",
         "/api/tasks/{task}/close",
         "/api/tasks/{task}/outcomes",
+        "/api/tasks/{task}/events",
         "/api/tasks/{task}/payloads",
         "/api/tasks/{task}/results",
         "/api/tasks/{task}/failures",

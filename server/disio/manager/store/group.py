@@ -5,9 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 Row = tuple[Any, ...]
+
+
+EVENTS_KEPT: Final = 1000
+"""Events of a task that are kept: the last ones."""
 
 
 class Clock:
@@ -57,6 +61,8 @@ class Group:
     leases: list[Row] = field(default_factory=list)
     checkpoints: dict[tuple[int, int], Row | None] = field(default_factory=dict)
     """By task and payload: (task, index, volunteer, state); None: not needed any more."""
+    events: list[Row] = field(default_factory=list)
+    """What units told: (task, index, volunteer, data); when is added in :meth:`statements`."""
     ended_tasks: list[Row] = field(default_factory=list)
     """Tasks whose leases are dropped: (task,)."""
     answers: list[Row] = field(default_factory=list)
@@ -92,6 +98,8 @@ class Group:
                 ("set_checkpoints", [row for row in self.checkpoints.values() if row is not None]),
                 ("delete_checkpoints", [key for key, row in self.checkpoints.items() if row is None]),
                 ("delete_task_checkpoints", self.ended_tasks),
+                ("add_events", [(*row, self.clock.tick()) for row in self.events]),
+                ("trim_events", [(task, task, EVENTS_KEPT) for task in {row[0] for row in self.events}]),
                 ("delete_task_leases", self.ended_tasks),
                 ("delete_task_uncompared", self.ended_tasks),
                 ("add_answers", self.answers),
@@ -108,6 +116,6 @@ class Group:
                 (self.meta, self.resumed, self.progress, self.voters, self.verdicts, self.checkpoints),
                 (self.files, self.tasks, self.payloads, self.results, self.votes, self.forgotten),
                 (self.uncompared, self.compared, self.doubted_voters, self.doubted_stints),
-                (self.closed, self.ended, self.leases, self.ended_tasks, self.answers),
+                (self.closed, self.ended, self.leases, self.ended_tasks, self.answers, self.events),
             )
         )

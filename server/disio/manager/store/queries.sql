@@ -147,6 +147,15 @@ DELETE FROM checkpoints WHERE task = ? AND idx = ?;
 -- All states of tasks that have ended.
 DELETE FROM checkpoints WHERE task = ?;
 
+-- name: add_events*!
+-- What units told.
+INSERT INTO events (task, idx, volunteer, data, at) VALUES (?, ?, ?, ?, ?);
+
+-- name: trim_events*!
+-- All events of a task but the last ones.
+DELETE FROM events
+WHERE task = ? AND at <= (SELECT at FROM events WHERE task = ? ORDER BY at DESC LIMIT 1 OFFSET ?);
+
 -- name: delete_task_leases*!
 -- All leases of tasks that have ended.
 DELETE FROM leases WHERE task = ?;
@@ -195,6 +204,10 @@ DELETE FROM voters WHERE task = :task;
 -- name: erase_answer(task)!
 -- What a task's reduce returned.
 DELETE FROM answers WHERE task = :task;
+
+-- name: erase_events(task)!
+-- What a task's units told.
+DELETE FROM events WHERE task = :task;
 
 -- name: erase_task(task)!
 -- The task itself.
@@ -314,6 +327,10 @@ SELECT idx FROM checkpoints WHERE task = :task;
 -- The last state of a payload.
 SELECT data FROM checkpoints WHERE task = :task AND idx = :idx;
 
+-- name: get_events(task, after)
+-- What a task's units told, after a moment.
+SELECT at, idx, volunteer, data FROM events WHERE task = :task AND at > :after ORDER BY at;
+
 -- name: get_answered(leases)
 -- Which of these leases (a JSON array) have a result, and whose they were.
 SELECT r.lease, r.task, r.volunteer FROM json_each(:leases) j CROSS JOIN results r ON r.lease = j.value;
@@ -343,8 +360,12 @@ WHERE page.bytes <= :bytes OR page.idx = (SELECT min(idx) FROM page)
 ORDER BY page.idx;
 
 -- name: get_last_settled()$
--- The largest time at which a payload was settled.
-SELECT max((SELECT max(v.settled) FROM verdicts v WHERE v.task = t.number)) FROM tasks t;
+-- The last moment at which a payload was settled or an event came.
+SELECT max(
+    (SELECT max(v.settled) FROM verdicts v WHERE v.task = t.number),
+    coalesce((SELECT max(e.at) FROM events e WHERE e.task = t.number), 0)
+) AS last
+FROM tasks t ORDER BY last DESC LIMIT 1;
 
 -- name: get_outcomes_by_index(task, after, limit, bytes, payloads)
 -- Settled payloads after an index, in order, at least one, then as many as fit the limit and the bytes.

@@ -118,7 +118,7 @@ class Store:
             _log.info("the database can be written again", reason=self.trouble)
             self.trouble = ""
         group.done.set_result(None)
-        for task in group.progress:
+        for task in {*group.progress, *(row[0] for row in group.events)}:
             written = self._written.pop(task, None)
             if written is not None:
                 written.set()
@@ -221,6 +221,10 @@ class Store:
         """The last state of a payload."""
         data: bytes | None = await queries.get_checkpoint(self._reader, task=task, idx=index)
         return data
+
+    async def events(self, task: int, after: int) -> list[sqlite3.Row]:
+        """What a task's units told after a moment: at, idx, volunteer, data."""
+        return [row async for row in queries.get_events(self._reader, task=task, after=after)]
 
     async def file(self, sha256: str) -> bytes | None:
         """A unit's source, if it is here."""

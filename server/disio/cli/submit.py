@@ -22,6 +22,12 @@ def submit(
     data: DataOption = None,
     name: Annotated[str, typer.Option(help="What to call the task.", show_default="the unit's")] = "",
     priority: Annotated[int, typer.Option(help="Higher goes first.", min=-1000, max=1000)] = 0,
+    sites: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--site", metavar="HOST", help="Only visitors of this site compute it; *.HOST: of all below. Repeatable."
+        ),
+    ] = None,
     manager: Annotated[
         str, typer.Option(metavar="ID", help="Which manager shall own it.", show_default="the least busy")
     ] = "",
@@ -57,6 +63,7 @@ def submit(
             on_prepare=_tell_preparing,
             name=name,
             priority=priority,
+            sites=sites or (),
             manager=manager,
         )
         output.warn(task.filename, task.warnings)

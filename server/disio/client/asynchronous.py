@@ -5,7 +5,7 @@ import contextlib
 import inspect
 import os
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import httpx
@@ -72,6 +72,7 @@ class AsyncClient:
         on_prepare: kits.Report = kits.silent,
         name: str = "",
         priority: int = 0,
+        sites: Sequence[str] = (),
         manager: str = "",
     ) -> AsyncTask:
         """Submit the unit in the file ``unit``, or in the text ``source``, with parameters.
@@ -88,6 +89,7 @@ class AsyncClient:
             open: the task waits for payloads: see :meth:`AsyncTask.add <disio.client.AsyncTask.add>` and ``close``.
             name: what to call the task.
             priority: higher goes first.
+            sites: only their visitors compute it: hosts of pages, ``*.example.org`` for all below one.
             manager: which one shall own the task; the least busy one if empty.
 
         Raises:
@@ -107,6 +109,7 @@ class AsyncClient:
             priority=priority,
             manager=manager,
             open=open or fed,
+            sites=sites,
             kit=prepared.kit,
         )
         task = self._task(await self._post("/api/tasks", body))

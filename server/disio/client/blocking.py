@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import httpx
@@ -72,6 +72,7 @@ class Client:
         on_prepare: kits.Report = kits.silent,
         name: str = "",
         priority: int = 0,
+        sites: Sequence[str] = (),
         manager: str = "",
     ) -> Task:
         """Submit the unit in the file ``unit``, or in the text ``source``, with parameters.
@@ -88,6 +89,7 @@ class Client:
             open: the task waits for payloads: see :meth:`Task.add <disio.client.Task.add>` and ``close``.
             name: what to call the task.
             priority: higher goes first.
+            sites: only their visitors compute it: hosts of pages, ``*.example.org`` for all below one.
             manager: which one shall own the task; the least busy one if empty.
 
         Raises:
@@ -106,6 +108,7 @@ class Client:
             priority=priority,
             manager=manager,
             open=open or fed,
+            sites=sites,
             kit=prepared.kit,
         )
         task = self._task(self._post("/api/tasks", body))

@@ -1,7 +1,7 @@
 """What both clients share, without any I/O: which request to send, and what its answer means."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -101,6 +101,7 @@ def submission(
     priority: int,
     manager: str,
     open: bool,  # noqa: A002 - as in the API
+    sites: Sequence[str],
     kit: Kit,
 ) -> bytes:
     """The body that submits a unit.
@@ -117,6 +118,7 @@ def submission(
         priority=priority,
         manager=manager,
         open=open,
+        sites=list(sites),
         kit=kit,
     )
     try:

@@ -34,6 +34,7 @@ async def submit(links: Links, submission: api.TaskSubmission, owner: str = "") 
         priority=submission.priority,
         open=submission.open,
         owner=owner,
+        sites=submission.sites,
         kit=submission.kit,
     )
     return views.task(await link.call(request, grid.TaskView))

@@ -51,6 +51,7 @@ def task(view: grid.TaskView, *, reachable: bool = True) -> api.Task:
         reachable=reachable,
         open=view.open,
         owner=view.owner,
+        sites=view.sites,
         warnings=view.warnings,
     )
 

@@ -131,6 +131,7 @@ class Calls:
             created=time.time(),
             open=request.open,
             owner=request.owner,
+            sites=request.sites,
             kit=request.kit,
             warnings=[str(warning) for warning in lint(unit)[:MAX_WARNINGS]],
             rules=Rules.of(Checking(error_rate=1), unit.metadata.checking, read_checking(request.checking, "")),

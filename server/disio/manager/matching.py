@@ -30,7 +30,7 @@ def match(ledger: Ledger, now: float) -> None:
             links.hungry[name] = None
             continue
         held = book.held(name)
-        asker = Asker(name, volunteer.network, volunteer.key, volunteer.tasks)
+        asker = Asker(name, volunteer.network, volunteer.key, volunteer.tasks, volunteer.site)
         allowance = links.allowance(volunteer, held)
         work = schedule.next(asker, min(volunteer.wanted, allowance), held, present, now) if allowance else None
         if work is None:

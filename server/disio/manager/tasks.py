@@ -75,6 +75,8 @@ class Task:
     owner: str = ""
     """The researcher who submitted it; empty where no token was asked for."""
     kit: Kit = field(default_factory=Kit)
+    sites: list[str] = field(default_factory=list)
+    """Only their visitors compute it; none: everybody's."""
     warnings: list[str] = field(default_factory=list)
     """What its unit does that may not do in browsers."""
     state: TaskState = TaskState.RUNNING
@@ -103,7 +105,8 @@ class Task:
     def __post_init__(self) -> None:
         chance = random.SystemRandom()  # nobody may foresee what is a check
         names = frozenset((self.id, self.name, self.filename.removesuffix(".py")))
-        self.queue = TaskQueue(self.number, arbiter(self.rules, chance, self.first_stint), self.priority, names)
+        judging = arbiter(self.rules, chance, self.first_stint)
+        self.queue = TaskQueue(self.number, judging, self.priority, names, self.sites)
         self.queue.complete = self.split_done
 
     def close_queue(self) -> None:
@@ -116,6 +119,7 @@ class Task:
         columns: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row is no dict
         columns["state"] = TaskState(columns["state"])
         columns["kit"] = msgspec.json.decode(columns["kit"], type=Kit)
+        columns["sites"] = msgspec.json.decode(columns["sites"], type=list[str])
         columns["warnings"] = msgspec.json.decode(columns["warnings"], type=list[str])
         columns["rules"] = msgspec.json.decode(columns["rules"], type=Rules)
         for flag in ("has_split", "has_reduce", "has_agree", "open", "split_done", "has_answer"):
@@ -161,6 +165,7 @@ class Task:
             msgspec.json.encode(self.rules).decode(),
             self.has_agree,
             msgspec.json.encode(self.warnings).decode(),
+            msgspec.json.encode(self.sites).decode(),
         )
 
     def progress_row(self) -> tuple[Any, ...]:
@@ -216,6 +221,7 @@ class Task:
             has_answer=self.has_answer,
             open=self.open,
             owner=self.owner,
+            sites=self.sites,
             warnings=self.warnings,
         )
 

@@ -32,13 +32,14 @@ Ready = tuple[int, bytes]
 class Asker(NamedTuple):
     """A volunteer that asks for work: its id, its network, and the operator's key that it holds ("" for none).
 
-    ``tasks``: names of the only tasks that its site computes for; none: any.
+    ``tasks``: names of the only tasks that its site computes for; none: any. ``site``: the host of that page.
     """
 
     volunteer: str
     network: str | None = None
     key: str = ""
     tasks: frozenset[str] = frozenset()
+    site: str = ""
 
 
 class TaskQueue:
@@ -48,10 +49,19 @@ class TaskQueue:
     others are read from the database when they are picked.
     """
 
-    def __init__(self, number: int, arbiter: Arbiter, priority: int = 0, names: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        number: int,
+        arbiter: Arbiter,
+        priority: int = 0,
+        names: frozenset[str] = frozenset(),
+        sites: Sequence[str] = (),
+    ) -> None:
         self.number = number
         self.names = names
         """What sites may call it."""
+        self.sites = tuple(sites)
+        """Whose visitors it is for; none: everybody's."""
         self.priority = priority
         self.arbiter = arbiter
         self.complete = False
@@ -67,7 +77,8 @@ class TaskQueue:
 
     def admits(self, asker: Asker) -> bool:
         """Whether a volunteer may be given any of this at all."""
-        return not asker.tasks or not asker.tasks.isdisjoint(self.names)
+        chosen = not asker.tasks or not asker.tasks.isdisjoint(self.names)
+        return chosen and (not self.sites or any(_is_of(asker.site, site) for site in self.sites))
 
     def room(self, present: int) -> int:
         """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled."""
@@ -120,6 +131,12 @@ class TaskQueue:
     def _join(self, asker: Asker) -> VoterRow | None:
         trusted = self.arbiter.rules.trusts(asker.key)
         return self.arbiter.join(asker.volunteer, asker.network, trusted=trusted)
+
+
+def _is_of(host: str, site: str) -> bool:
+    """Whether a page's host (with its port, if that is not the usual one) is of a site: ``*.example.org`` is all below."""
+    name = host if ":" in site else host.partition(":")[0]
+    return name.endswith(site[1:]) if site.startswith("*.") else name == site
 
 
 class Work(NamedTuple):

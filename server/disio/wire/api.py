@@ -36,6 +36,8 @@ Index = Annotated[int, Meta(ge=-1, le=MAX_INTEGER)]
 Count = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 """What ``limit`` may be."""
 WaitSeconds = Annotated[float, Meta(ge=0, le=MAX_WAIT_SECONDS)]
+Site = Annotated[str, Meta(pattern=r"^(\*\.)?[a-z0-9._-]+(:[0-9]{1,5})?$", max_length=200)]
+"""A page's host, as a site is named: lower case, with a port if it has one of its own."""
 SourceText = Annotated[str, Meta(min_length=1)]
 
 
@@ -52,6 +54,8 @@ class TaskSubmission(Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     """Which manager shall own the task; the least busy one if empty."""
     open: bool = False
     """Its payloads are added later (``split`` is not used), until it is closed."""
+    sites: Annotated[list[Site], Meta(max_length=100)] = []
+    """Only visitors of these sites compute it: hosts, ``*.example.org`` for all below one; none: everybody's."""
     kit: Kit = Kit()
     """Packages and shared data, by the hashes of files that were put before."""
 
@@ -134,6 +138,7 @@ class Task(Struct, kw_only=True):
     reachable: bool = True
     open: bool = False
     owner: str = ""
+    sites: list[str] = []
     warnings: list[str] = []
     """What the unit does that may not do in browsers, in words."""
 

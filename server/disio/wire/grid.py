@@ -245,6 +245,8 @@ class SubmitTask(Message, tag="submit", kw_only=True):
     priority: int = 0
     open: bool = False
     owner: str = ""
+    sites: list[str] = []
+    """Only volunteers of these sites are given payloads; none: all."""
     kit: Kit = Kit()
     """All of its files have been put before."""
     checking: dict[str, Any] = {}
@@ -444,6 +446,7 @@ class TaskView(Message, tag="task_view", kw_only=True):
     has_answer: bool
     open: bool = False
     owner: str = ""
+    sites: list[str] = []
     warnings: list[str] = []
     """What the unit does that may not do in browsers, in words."""
 

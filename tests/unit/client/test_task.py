@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from disio.client import AsyncTask, Client, TaskFailedError
-from disio.errors import CodecError, ConflictError
+from disio.errors import CodecError, ConflictError, UsageError
 from disio.testing import Grid
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -203,3 +203,15 @@ async def test_events_are_bounded(grid: Grid) -> None:
     await task.wait(timeout=60)
     (failure,) = [failure async for failure in task.failures()]
     assert "at most 16,384" in failure.message
+
+
+async def test_a_task_for_some_sites_waits_for_their_visitors(grid: Grid) -> None:
+    """The volunteer of the site "test" computes what is for its site, and not what is for another; bad names are told."""
+    other = await grid.client.submit(source=SUM, payloads=[1], sites=["museum.example"])
+    own = await grid.client.submit(source=SUM, payloads=[2], sites=["museum.example", "test"])
+    assert own.sites == ["museum.example", "test"]
+    assert await own.result(timeout=30) == 4
+    assert (await other.refresh()).accepted == 0
+    await other.cancel()
+    with pytest.raises(UsageError, match="sites"):
+        await grid.client.submit(source=SUM, payloads=[1], sites=["https://museum.example/page"])

@@ -57,6 +57,23 @@ def test_a_site_computes_for_the_tasks_that_it_names_only() -> None:
     assert given("d", "ants", "bees") == 2
 
 
+def test_a_task_for_some_sites_goes_to_their_visitors_only() -> None:
+    """Sites are named by host, with or without port, or by all hosts below one; others get nothing."""
+    rules = Rules(error_rate=1)
+    sites = ("museum.example", "*.school.example", "127.0.0.1:8000")
+    task = TaskQueue(1, FirstAnswer(rules), sites=sites)
+    task.add([(index, b"x") for index in range(50)])
+    task.complete = True
+
+    def given(site: str) -> bool:
+        return schedule(task).next(Asker(site, site=site), 1, 0, 1, 0.0) is not None
+
+    inside = ("museum.example", "museum.example:8080", "a.school.example", "b.a.school.example", "127.0.0.1:8000")
+    outside = ("", "school.example", "evil-museum.example", "museum.example.evil", "127.0.0.1:8001", "127.0.0.1")
+    assert all(map(given, inside))
+    assert not any(map(given, outside))
+
+
 def test_tasks_share_volunteers() -> None:
     """Volunteers are spread evenly over tasks of the same priority."""
     three = schedule(queue(1, 90), queue(2, 90), queue(3, 90))

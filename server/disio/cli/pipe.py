@@ -87,7 +87,7 @@ def pipe(
         else:
             task = client.submit(module, given.params, open=True, data=parse_data(data), name=name, priority=priority)
         output.err.print(f"task [bold]{task.id}[/]")
-        failed = _run(task, lines, by=by, after=after, bare=bare, target=target, append=bool(resume))
+        failed = _run(client, task, lines, by=by, after=after, bare=bare, target=target, append=bool(resume))
         ended = task.refresh()
     if ended.error:
         output.err.print(ended.error, markup=False)
@@ -129,12 +129,12 @@ def _last(target: Path, by: By) -> int:
 class _Input:
     """The thread that reads payloads and adds them to the task."""
 
-    def __init__(self, task: Task, payloads: Iterator[Any]) -> None:
+    def __init__(self, client: Client, task: Task, payloads: Iterator[Any]) -> None:
         self.taken = task.payloads
         self.error: BaseException | None = None
         self._task = task
         self._payloads = payloads
-        self._feeding = Feeding(task._client, task.id, task.payloads)
+        self._feeding = Feeding(client, task.id, task.payloads)
         threading.Thread(target=self._read, name="standard input", daemon=True).start()
 
     def _read(self) -> None:
@@ -157,10 +157,18 @@ class _Input:
 
 
 def _run(
-    task: Task, payloads: Iterator[Any], *, by: By, after: int, bare: bool, target: Path | None, append: bool
+    client: Client,
+    task: Task,
+    payloads: Iterator[Any],
+    *,
+    by: By,
+    after: int,
+    bare: bool,
+    target: Path | None,
+    append: bool,
 ) -> int:
     """Feed the task and write its outcomes; how many payloads failed."""
-    given = _Input(task, payloads) if task.open else None
+    given = _Input(client, task, payloads) if task.open else None
     written = failed = 0
     try:
         with _opened(target, append=append) as file, _bar() as bar:

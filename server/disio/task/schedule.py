@@ -134,7 +134,7 @@ class TaskQueue:
 
 
 def _is_of(host: str, site: str) -> bool:
-    """Whether a page's host (with its port, if that is not the usual one) is of a site: ``*.example.org`` is all below."""
+    """Whether a page's host (with its port, if it is not the usual one) is of a site; ``*.example.org``: all below."""
     name = host if ":" in site else host.partition(":")[0]
     return name.endswith(site[1:]) if site.startswith("*.") else name == site
 

@@ -206,7 +206,7 @@ async def test_events_are_bounded(grid: Grid) -> None:
 
 
 async def test_a_task_for_some_sites_waits_for_their_visitors(grid: Grid) -> None:
-    """The volunteer of the site "test" computes what is for its site, and not what is for another; bad names are told."""
+    """The volunteer of the site "test" computes what is for its site, and nothing else; bad names are told."""
     other = await grid.client.submit(source=SUM, payloads=[1], sites=["museum.example"])
     own = await grid.client.submit(source=SUM, payloads=[2], sites=["museum.example", "test"])
     assert own.sites == ["museum.example", "test"]

@@ -189,6 +189,9 @@ class Intake:
         group.closed.append((lease,))
         task.executions += 1
         task.computing_ms += ms
+        if outcome == ANSWERED:
+            task.pace.add(ms / 1000)
+            queue.arbiter.patience = task.pace.patience
         if ledger.book.close(lease):
             queue.leased -= 1
         else:

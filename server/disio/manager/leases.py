@@ -17,16 +17,16 @@ SLACK_FACTOR: Final = 1.5
 QUEUE_FACTOR: Final = 3.0  # a visitor's machine may be throttled, or slower than the mean
 
 
-def nominal_seconds(timeout: float, held: int, mean_ms: float | None, workers: int) -> float:
+def nominal_seconds(timeout: float, held: int, most: float | None, workers: int) -> float:
     """How long a volunteer may take for a lease: generous, as leaving is noticed at once in other ways.
 
     Args:
         timeout: seconds of computing that one payload may take.
         held: leases that the volunteer will hold, this one included.
-        mean_ms: computing time of a payload so far; None if unknown.
+        most: seconds of computing that nine of ten payloads have kept to; None if unknown.
         workers: how many payloads the volunteer computes at once.
     """
-    each = timeout / 2 if mean_ms is None else min(timeout, mean_ms / 1000)
+    each = timeout / 2 if most is None else min(timeout, most)
     return timeout * SLACK_FACTOR + QUEUE_FACTOR * each * held / max(1, workers) + SLACK_SECONDS
 
 

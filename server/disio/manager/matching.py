@@ -63,7 +63,7 @@ def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None
     leases = range(first, first + count)
     indexes = [pick.payload for pick in work.picks]
     held = ledger.book.held(volunteer.id) + count
-    seconds = nominal_seconds(task.timeout, held, task.mean_ms, volunteer.workers)
+    seconds = nominal_seconds(task.timeout, held, task.pace.most, volunteer.workers)
     ledger.book.issue(number, volunteer.id, first, indexes, now + seconds)
     shared = repeat(volunteer.id), repeat(time.time()), repeat(seconds)
     checks = [pick.check for pick in work.picks]

@@ -16,6 +16,7 @@ from disio.errors import NotFoundError
 from disio.manager.store import Store
 from disio.task.credibility import Rules
 from disio.task.model import TaskState, move
+from disio.task.pace import Pace
 from disio.task.schedule import TaskQueue
 from disio.task.trust import FirstAnswer, arbiter
 from disio.wire.grid import TaskList, TaskView
@@ -98,6 +99,7 @@ class Task:
     has_answer: bool = False
     version: int = 0
     queue: TaskQueue = field(init=False)
+    pace: Pace = field(default_factory=Pace)
     meter: Meter = field(default_factory=Meter)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     """The hot window has room, or is not needed any more."""

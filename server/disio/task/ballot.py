@@ -241,6 +241,8 @@ class Ballot:
     """Whether anybody ever did: it is not used for checks again, so that a wrong answer cannot do harm repeatedly."""
     wanted: int = 0
     """Votes still to be asked for."""
+    since: float = 0.0
+    """When it last went out, in monotonic seconds."""
     short: bool = False
     """Whether all its votes count, and do not suffice: more may yet be found out about their voters."""
 

@@ -73,6 +73,17 @@ class Docket:
         else:
             self._needy.discard(payload)
 
+    def ask_again(self, now: float, patience: float) -> None:
+        """Where nothing waits, ask for one more vote on what has been out for too long: its voter may be stuck."""
+        if self.waiting or not self.open or patience == float("inf"):
+            return
+        open_ = (ballot for ballot in self.ballots.values() if ballot.accepted is None and ballot.holders)
+        for ballot in itertools.islice(open_, _LOOKED_AT):
+            if ballot.wanted <= 0 and now - ballot.since >= patience:
+                ballot.since = now
+                ballot.wanted = 1
+                self.mark(ballot)
+
     def close(self, ballot: Ballot, digest: bytes, *, for_checks: bool) -> None:
         """A payload has its accepted answer, which may be used for checks if nobody ever contradicted it."""
         self.open -= 1

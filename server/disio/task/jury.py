@@ -34,6 +34,7 @@ class Jury:
 
     def __init__(self, rules: Rules, rng: random.Random, first_stint: int = 0) -> None:
         self.rules = rules
+        self.patience = float("inf")
         self.voters: dict[str, Voter] = {}
         self.executions = 0
         """Answers received since the start, checks included."""
@@ -62,8 +63,14 @@ class Jury:
         """Payloads that somebody may be given now."""
         return self._docket.waiting
 
+    @property
+    def overdue(self) -> int:
+        """None: one more vote is asked for instead."""
+        return 0
+
     def stirred(self, now: float) -> bool:
         """Whether something waits that did not at the last look: who was given nothing may be given it."""
+        self._docket.ask_again(now, self.patience)
         stirred, self._docket.stirred = self._docket.stirred, False
         return stirred
 
@@ -121,6 +128,7 @@ class Jury:
     def picks(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
         """Payloads for this volunteer, each leased to it when it is taken. See :meth:`next`."""
         while (pick := self.next(volunteer)) is not None:
+            self._ballots[pick.payload].since = now
             yield pick
 
     def next(self, volunteer: str) -> Pick | None:

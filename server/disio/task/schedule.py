@@ -80,6 +80,11 @@ class TaskQueue:
         chosen = not asker.tasks or not asker.tasks.isdisjoint(self.names)
         return chosen and (not self.sites or any(_is_of(asker.site, site) for site in self.sites))
 
+    @property
+    def offers(self) -> bool:
+        """Whether somebody may be given something now."""
+        return self.arbiter.waiting > 0 or self.arbiter.overdue > 0
+
     def room(self, present: int) -> int:
         """How many payloads to bring into the hot window, with so many volunteers present; 0 if it is well filled."""
         if self._hot_bytes >= HOT_BYTES:
@@ -169,7 +174,7 @@ class Schedule:
     @property
     def has_work(self) -> bool:
         """Whether there is, or soon will be, something to hand out."""
-        return any(queue.arbiter.waiting > 0 or not queue.complete for queue in self.queues.values())
+        return any(queue.offers or not queue.complete for queue in self.queues.values())
 
     def stirred(self, now: float) -> bool:
         """Whether in some task something waits that did not at the last look; ``now`` in monotonic seconds."""
@@ -230,7 +235,7 @@ class Schedule:
     def _candidates(self, asker: Asker, now: float) -> list[TaskQueue]:
         """Tasks with something ready for this volunteer, in the order in which it should try them."""
         volunteer = asker.volunteer
-        ready = [queue for queue in self.queues.values() if queue.arbiter.waiting and queue.admits(asker)]
+        ready = [queue for queue in self.queues.values() if queue.offers and queue.admits(asker)]
         own = self._with.get(volunteer)
         if len(ready) < 2:
             return ready

@@ -29,6 +29,8 @@ class Arbiter(Protocol):
     """
 
     rules: Rules
+    patience: float
+    """How long a payload may be out, in seconds, until somebody who has nothing else to do may be given it as well."""
 
     @property
     def fresh(self) -> int:
@@ -37,6 +39,10 @@ class Arbiter(Protocol):
     @property
     def waiting(self) -> int:
         """Payloads that somebody may be given now."""
+
+    @property
+    def overdue(self) -> int:
+        """Payloads that are out, and that whoever has nothing else to do may be given as well."""
 
     def stirred(self, now: float) -> bool:
         """Whether something waits that did not at the last look: who was given nothing may be given it."""
@@ -107,16 +113,24 @@ class FirstAnswer:
     """The first answer to a payload is taken; after three failures it is set aside.
 
     Payloads go out in order, those that come back before those that never went out. One that failed goes to others
-    first: to the same volunteer only where few are there, or nobody else has taken it for a while.
+    first: to the same volunteer only where few are there, or nobody else has taken it for a while. When nothing else
+    waits, whoever is idle is given a copy of what has been out for longest: the end of a task does not wait for one
+    slow volunteer.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self.patience = float("inf")
         self._fresh: OrderedDict[int, None] = OrderedDict()
         self._again: OrderedDict[int, float] = OrderedDict()
         """Payloads that came back, and since when each waits for others than those it failed in (0: it does not)."""
-        self._out: dict[int, int] = {}
-        """Payloads that are out, and in how many volunteers."""
+        self._out: dict[int, tuple[float, str]] = {}
+        """Payloads that are out, oldest first: since when, and with whom."""
+        self._copies: dict[int, list[str]] = {}
+        """Who else has them."""
+        self._overdue = 0
+        """Payloads of which copies may be given, at the last look."""
+        self._now = 0.0
         self._failed: dict[int, list[str]] = {}
         """Open payloads and the volunteers in which they failed."""
         self._stands: tuple[int, int] = (0, 0)
@@ -132,8 +146,18 @@ class FirstAnswer:
         """Payloads that are not out."""
         return len(self._fresh) + len(self._again)
 
+    @property
+    def overdue(self) -> int:
+        """Payloads that are out for too long, at the last look, and of which no copy is."""
+        return self._overdue
+
     def stirred(self, now: float) -> bool:
-        """Whether a payload came back since the last look, or has waited long enough for others."""
+        """Whether a payload came back since the last look, has waited long enough, or is out for too long."""
+        before, self._overdue = self._overdue, 0
+        if not (self._fresh or self._again):
+            self._overdue = sum(1 for _ in self._slow(now))
+        if self._overdue > before:
+            return True
         stirred, self._stirred = self._stirred, False
         oldest = itertools.islice(self._again.values(), _LOOKED_AT)
         return stirred or any(since and now - since >= OTHERS_FIRST_SECONDS for since in oldest)
@@ -160,10 +184,25 @@ class FirstAnswer:
         if self._again:
             yield from self._picks_again(volunteer, present, now)
         fresh, out = self._fresh, self._out
+        self._now = now
         while fresh:
             payload = fresh.popitem(last=False)[0]
-            out[payload] = 1
+            out[payload] = now, volunteer
             yield Pick(payload, check=False)
+        if not self._again:
+            yield from self._picks_slow(volunteer, now)
+
+    def _picks_slow(self, volunteer: str, now: float) -> Iterator[Pick]:
+        for payload in list(self._slow(now)):
+            if self._out[payload][1] != volunteer and volunteer not in self._failed.get(payload, ()):
+                self._copies[payload] = [volunteer]
+                yield Pick(payload, check=False)
+
+    def _slow(self, now: float) -> Iterator[int]:
+        """Payloads that one volunteer has, and has had for too long; the first ones."""
+        for payload, (since, _) in itertools.islice(self._out.items(), _LOOKED_AT):
+            if now - since >= self.patience and payload not in self._copies:
+                yield payload
 
     def _picks_again(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
         passed_over = 0
@@ -177,16 +216,16 @@ class FirstAnswer:
                     self._again[payload] = since
                     passed_over += 1
                     continue
-            self._out[payload] = 1
+            self._out[payload] = now, volunteer
             yield Pick(payload, check=False)
 
     def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
         """A payload is out, again or once more; False if somebody else has it already."""
         self._fresh.pop(payload, None)
         if self._again.pop(payload, None) is None and payload in self._out:
-            self._out[payload] += 1
+            self._copies.setdefault(payload, []).append(volunteer)
             return False
-        self._out[payload] = 1
+        self._out[payload] = self._now, volunteer
         return True
 
     def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
@@ -200,6 +239,7 @@ class FirstAnswer:
                 return outcome
         self._failed.pop(payload, None)
         self._out.pop(payload, None)
+        self._copies.pop(payload, None)
         self._again.pop(payload, None)
         self._stands = payload, lease
         outcome.verdicts.append(Verdict(payload, digest))
@@ -207,13 +247,20 @@ class FirstAnswer:
 
     def give_back(self, volunteer: str, payload: int, *, recalled: bool = False) -> Outcome:
         """A payload waits again, unless somebody else has it."""
-        holders = self._out.get(payload, 0)
-        if holders > 1:
-            self._out[payload] = holders - 1
-        elif holders:
+        if payload not in self._out:
+            return Outcome()
+        since, holder = self._out[payload]
+        others = self._copies.get(payload, [])
+        if volunteer in others:
+            others.remove(volunteer)
+        elif others:
+            self._out[payload] = since, others.pop(0)
+        elif volunteer == holder:
             del self._out[payload]
             self._again[payload] = 0.0
             self._stirred = True
+        if not others:
+            self._copies.pop(payload, None)
         return Outcome()
 
     def rest(self, volunteer: str) -> Outcome:

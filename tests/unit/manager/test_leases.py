@@ -107,4 +107,4 @@ def test_forgotten_task_leaves_nothing() -> None:
 def test_deadlines_are_generous() -> None:
     """A lease lasts longer than its task's time limit, and longer yet behind many others."""
     assert nominal_seconds(30.0, 1, None, 1) > 60
-    assert nominal_seconds(30.0, 1000, 100.0, 1) > nominal_seconds(30.0, 1000, 100.0, 4) > 75 + 30.0
+    assert nominal_seconds(30.0, 1000, 0.1, 1) > nominal_seconds(30.0, 1000, 0.1, 4) > 75 + 30.0

@@ -283,7 +283,9 @@ class Moves(RuleBasedStateMachine):
         if self.number and self.running:
             task = self.task
             assert task.queue.leased == len(self.ledger.book)
-            assert task.queue.arbiter.waiting + task.queue.leased + task.accepted + task.failed == self.payloads
+            out = sum(bool(self.ledger.book.leases_of(self.number, index)) for index in range(self.payloads))
+            assert out <= task.queue.leased, "a copy of what is out for long is one more lease"
+            assert task.queue.arbiter.waiting + out + task.accepted + task.failed == self.payloads
             assert task.accepted + task.failed <= self.payloads
 
     @invariant()

@@ -22,7 +22,8 @@ INSERT INTO verdicts (task, idx, state, lease) SELECT 1, 1000000, 1, min(lease) 
 
 -- name: results_without_payload#
 -- A result of nothing.
-INSERT INTO results SELECT lease + 500000, 1, 1000000, volunteer, outcome, data, ms, log, received FROM results LIMIT 1;
+INSERT INTO results (lease, task, idx, volunteer, outcome, data, ms, received)
+SELECT lease + 500000, 1, 1000000, volunteer, outcome, data, ms, received FROM results LIMIT 1;
 
 -- name: results_of_one_lease#
 -- The table without the key that forbids it, and a result that was counted twice.

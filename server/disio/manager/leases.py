@@ -173,14 +173,17 @@ class LeaseBook:
 
         They may be results that are still on their way.
         """
-        others = [lease for lease in self._held.get(volunteer, ()) if lease not in holding]
+        self.shorten(volunteer, [lease for lease in self._held.get(volunteer, ()) if lease not in holding], deadline)
+
+    def shorten(self, volunteer: str, leases: Iterable[int], deadline: float) -> None:
+        """These leases of a volunteer, as far as they are open, get no longer than ``deadline``."""
         batches: dict[int, list[int]] = {}
-        for lease in others:
-            batches.setdefault(self._open[lease].batch.task, []).append(lease)
-        for task, leases in batches.items():
-            self._redate(
-                Batch(task, volunteer, deadline), [x for x in leases if self._open[x].batch.deadline > deadline]
-            )
+        for lease in leases:
+            if lease in self._open:
+                batches.setdefault(self._open[lease].batch.task, []).append(lease)
+        for task, own in batches.items():
+            late = [lease for lease in own if self._open[lease].batch.deadline > deadline]
+            self._redate(Batch(task, volunteer, deadline), late)
 
     def ended(self, lease: int, volunteer: str) -> Lease | None:
         """An ended lease of this volunteer, if it is one and the volunteer does not hold its payload anew."""

@@ -172,7 +172,8 @@ class Ledger:
         task, volunteer, *columns = promise
         volunteer.fetching = False
         if self.links.volunteers.get(volunteer.id) is not volunteer:
-            return  # its leases ended, or end soon as it does not say that it holds them
+            self.end(self.book.end(promise.leases, volunteer.id), recalled=True)  # they were never sent
+            return
         rows = [row for row in zip(*columns, strict=True) if self.book.is_open(row[0])]
         if rows:
             leases, indexes, data, states = ([row[column] for row in rows] for column in range(4))
@@ -270,6 +271,9 @@ class Ledger:
 
     def expire(self, now: float) -> None:
         """End leases that are over their deadline."""
+        for name, leases in self.links.moved:
+            self.book.shorten(name, leases, now + self._grace)
+        self.links.moved = []
         freed = self.book.expire(now)
         for one in freed:
             volunteer = self.links.volunteers.get(one.volunteer)

@@ -1,5 +1,6 @@
 """Who is linked to this manager: distributors, the volunteers they announce, and what those ask for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,6 +61,8 @@ class Volunteer:
     failed: int = 0
     expired: int = 0
     """Leases that it let expire."""
+    unsure: list[int] = field(default_factory=list)
+    """Leases that it was given here while another distributor had it too: they may never have reached it."""
 
 
 class Links:
@@ -72,6 +75,8 @@ class Links:
         """Volunteers that hold leases but are not linked: until when they are waited for."""
         self.hungry: dict[str, None] = {}
         """Volunteers whose open demand is to be looked at, in order."""
+        self.moved: list[tuple[str, list[int]]] = []
+        """Volunteers that turned out to be elsewhere, and the leases that may not have reached them."""
         self.grace = grace
         self._told = Cluster([])
         self._newcomers: dict[str, set[str]] = {}
@@ -141,6 +146,9 @@ class Links:
             frozenset(message.tasks),
         )
         distributor.volunteers[volunteer.id] = volunteer
+        former = self.volunteers.get(volunteer.id)
+        if former is not None:
+            former.unsure = []  # it says itself what has reached it
         self._bind(volunteer)
         return volunteer
 
@@ -171,6 +179,11 @@ class Links:
                 if volunteer.wanted:
                     self._bind(volunteer)
 
+    def given(self, volunteer: Volunteer, leases: Iterable[int]) -> None:
+        """A volunteer is given leases where it is thought to be."""
+        if sum(volunteer.id in distributor.volunteers for distributor in self.distributors.values()) > 1:
+            volunteer.unsure.extend(leases)
+
     def wake(self, volunteer: str) -> None:
         """Look at a volunteer's open demand again: it holds less than before."""
         found = self.volunteers.get(volunteer)
@@ -188,6 +201,9 @@ class Links:
         former = self.volunteers.get(volunteer.id)
         if former is not None:
             self._known(former)
+            if former is not volunteer and former.unsure:
+                self.moved.append((volunteer.id, former.unsure))
+                former.unsure = []
         self.volunteers[volunteer.id] = volunteer
         if volunteer.network is not None and not volunteer.answered:
             self._newcomers.setdefault(volunteer.network, set()).add(volunteer.id)

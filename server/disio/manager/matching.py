@@ -68,6 +68,7 @@ def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None
     shared = repeat(volunteer.id), repeat(time.time()), repeat(seconds)
     checks = [pick.check for pick in work.picks]
     ledger.store.group.leases.extend(zip(leases, repeat(number), indexes, *shared, checks, strict=False))
+    ledger.links.given(volunteer, leases)
     volunteer.wanted -= count
     ledger.introduce(volunteer.distributor, task)
     states: list[bytes | None] = [b""] * count

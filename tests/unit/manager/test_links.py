@@ -151,6 +151,25 @@ async def test_demand_shows_where_a_volunteer_is(tmp_path: Path) -> None:
         assert len(await other.leases("v1", 1)) == 1
 
 
+async def test_what_was_given_where_a_volunteer_was_not_goes_out_again_soon(tmp_path: Path) -> None:
+    """Leases sent to a connection that had ended unnoticed do not wait for their deadline."""
+    async with (
+        manager(tmp_path, grace=0.3) as address,
+        ScriptedDistributor(address, "d1") as old,
+        ScriptedDistributor(address, "d2") as new,
+    ):
+        await old.hello()
+        await new.hello()
+        await old.join("v1")
+        await new.join("v1")
+        task = await new.submit(DOUBLE, {"stop": 1})
+        (lost,) = await old.leases("v1", 1)
+        await old.send(grid.Left("v1"))
+        async with new.working(["v1"], lambda x: x * 2):
+            assert (await new.ended(task.task)).accepted == 1
+        assert lost.lease not in new.acked
+
+
 async def test_returning_volunteer_goes_on_with_what_it_held(tmp_path: Path) -> None:
     """After a short break (left, then joined with its leases) nothing is computed twice."""
     async with linked(tmp_path, "v1") as one:

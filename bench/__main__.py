@@ -4,11 +4,12 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
 
-from bench import boot, dispatch, efficiency, executor, trust
+from bench import boot, dispatch, efficiency, executor, packages, trust
 from bench.report import Report
 from disio.errors import DisioError
 
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, tuple[Measure, str]] = {
         executor.measure,
         "trivial calls by disio.Executor, ProcessPoolExecutor and Dask; a reader's memory",
     ),
+    "numpy": (packages.measure, "from a submission to the first result of a unit with numpy, beside plain Pyodide"),
     "trust": (trust.measure, "wrong answers accepted and executions paid, with saboteurs, beside first-to-m voting"),
 }
 
@@ -36,10 +38,20 @@ def main() -> int:
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
         if name == "boot":
             command.add_argument("--browser", default="chromium", choices=["chromium", "firefox", "webkit"])
+            command.add_argument(
+                "--unit",
+                type=Path,
+                nargs="?",
+                const=packages.ALGEBRA,
+                help="measure a unit's imports instead, with and without its task snapshot (bench/units/algebra.py)",
+            )
     options = parser.parse_args()
     console = Console(stderr=True)
     try:
-        report = uvloop.run(_measure(BENCHMARKS[options.name][0], options, console))
+        measure = BENCHMARKS[options.name][0]
+        if getattr(options, "unit", None):
+            measure = packages.measure_imports
+        report = uvloop.run(_measure(measure, options, console))
     except DisioError as error:
         console.print(f"bench {options.name}: {error}", style="red")
         return 2

@@ -36,6 +36,11 @@ class BrowserLab:
         self._pyodide = _pyodide_files()
         self._stop = asyncio.Event()
 
+    def add_package(self, wheel: Path) -> None:
+        """Serve a package of Pyodide's distribution beside its core files."""
+        data = wheel.read_bytes()
+        self._pyodide[wheel.name] = (data, gzip.compress(data, 6))
+
     def fill(self, replacements: Mapping[str, str]) -> None:
         """Text put into pages in place of ``{{name}}``."""
         self._replacements |= replacements

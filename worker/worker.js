@@ -259,6 +259,8 @@
       pyodide.FS.writeFile(path, new Uint8Array(pack, at, size), { canOwn: true });
       at += size;
     }
+    // Not importlib.invalidate_caches(): that imports a tenth of the standard library for it.
+    pyodide.runPython("__import__('sys').path_importer_cache.pop(root, None)", { locals: pyodide.toPy({ root }) });
   }
 
   /**
@@ -288,7 +290,6 @@
   function open(unit) {
     const begin = performance.now();
     unit.packs.forEach(unpack);
-    if (unit.packs.length > 0) pyodide.runPython("import importlib; importlib.invalidate_caches(); del importlib");
     mount(unit.folder, unit.data);
     session = runner.open_unit(unit.source, unit.info);
     const { hooks } = session;

@@ -13,6 +13,7 @@ import cmath
 import collections
 import contextlib
 import copy
+import ctypes  # this, pickle, platform and sysconfig are more than half of what importing numpy takes
 import dataclasses
 import datetime
 import decimal
@@ -29,12 +30,15 @@ import linecache
 import math
 import numbers
 import operator
+import pickle
+import platform
 import random
 import re
 import statistics
 import string
 import struct
 import sys
+import sysconfig
 import textwrap
 import time
 import traceback

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,11 +121,12 @@ def read_manifest(root: Path) -> Manifest:
         raise BundleError(f"The bundle's manifest {path} cannot be read ({error}). {REBUILD}") from None
 
 
-def load(path: Path | None = None) -> Bundle:
+def load(path: Path | None = None, *, only: Collection[str] | None = None) -> Bundle:
     """Reads a bundle and verifies every file, compressed ones included, against the manifest's hashes.
 
     Args:
         path: the bundle's folder; by default the installed one, else the checkout's.
+        only: read and verify no other files than these.
 
     Raises:
         BundleError: the bundle is missing or altered; the message says which file, and the command that mends it.
@@ -134,7 +135,8 @@ def load(path: Path | None = None) -> Bundle:
     manifest = read_manifest(root)
     if content_id(manifest.files) != manifest.id:
         raise BundleError(f"The bundle's manifest {root / MANIFEST} was altered. {REBUILD}")
-    return Bundle(root, manifest, {name: _verified(root, name, entry) for name, entry in manifest.files.items()})
+    entries = {name: entry for name, entry in manifest.files.items() if only is None or name in only}
+    return Bundle(root, manifest, {name: _verified(root, name, entry) for name, entry in entries.items()})
 
 
 def _verified(root: Path, name: str, entry: Entry) -> BundleFile:

@@ -20,6 +20,8 @@ LIBRARIES: Final = "/usr/lib"
 """Where shared libraries are that several packages use."""
 _HEAD_BYTES: Final = 4
 _LEFT_OUT: Final = ("tests", "__pycache__")
+_USELESS: Final = (".pyi", ".pxd", ".pyx", ".h", ".a")
+"""What only compilers and type checkers read."""
 
 
 def pack(root: str, contents: Mapping[str, bytes]) -> bytes:
@@ -112,4 +114,4 @@ def _installed(name: str) -> str:
 
 
 def _left_out(name: str) -> bool:
-    return any(part in _LEFT_OUT for part in name.split("/")[:-1])
+    return name.endswith(_USELESS) or any(part in _LEFT_OUT for part in name.split("/")[:-1])

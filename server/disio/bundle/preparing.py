@@ -6,7 +6,6 @@ nothing is proven, and browsers import everything anew: slower, and the same res
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from filelock import FileLock
 
 from disio.assets import asset
 from disio.bundle.distribution import Distribution
-from disio.bundle.manifest import Bundle
+from disio.bundle.manifest import Bundle, load
 from disio.bundle.packs import LIBRARIES, SITE, is_pure, modules, pack, unpack, wheel_contents
 from disio.bundle.resolving import Chosen
 from disio.bundle.snapshot import find_node, run_node
@@ -35,6 +34,7 @@ class Packed:
     version: str
     path: Path
     sha256: str
+    size: int
     modules: frozenset[str]
     """What it can be imported by."""
     pure: bool
@@ -45,6 +45,7 @@ class Imported:
     """A snapshot with a task's packages imported; None if there is none, and ``why`` not."""
 
     snapshot: Path | None
+    sha256: str = ""
     why: str = ""
 
 
@@ -84,19 +85,19 @@ class Workshop:
         data = pack(root, contents)
         return self._made([(name, "", self._key(root, hashlib.sha256(data).hexdigest()), root, data)])[0]
 
-    def imported(self, packed: Sequence[Packed], imports: Sequence[str]) -> Imported:
-        """Prove that a unit's imports work with these packages, and keep a snapshot in which they are done.
+    def imported(self, packed: Sequence[Packed], imports: Sequence[str], *, wanted: bool = True) -> Imported:
+        """Prove that a unit's imports work with these packages, and keep a snapshot in which they are done, if wanted.
 
         Raises:
             UnitError: an import fails; the message has its traceback.
         """
         if self._node is None:
-            return Imported(None, "there is no Node.js 18 or newer on this machine")
+            return Imported(None, why="there is no Node.js 18 or newer on this machine")
         names = [name for name in imports if any(name.partition(".")[0] in package.modules for package in packed)]
         pure = {module for package in packed if package.pure for module in package.modules}
-        can = [name for name in names if name.partition(".")[0] in pure]
+        can = [name for name in names if wanted and name.partition(".")[0] in pure]
         key = hashlib.sha256(
-            json.dumps([self._bundle.id, PACK_FORMAT, [one.sha256 for one in packed], names]).encode()
+            json.dumps([self._bundle.id, PACK_FORMAT, [one.sha256 for one in packed], names, can]).encode()
         ).hexdigest()
         told, snapshot = self._cache / f"{key}.json", self._cache / f"{key}.snapshot"
         with FileLock(self._cache / f"{key}.lock"):
@@ -111,10 +112,13 @@ class Workshop:
                 if answer["error"]:
                     name, _, trace = answer["error"].partition("\n")
                     raise UnitError(f"{name} cannot be imported in a browser's interpreter:\n{trace.rstrip()}")
-                told.write_text(json.dumps(answer))
-        made = json.loads(told.read_text())["snapshot"]
-        why = "nothing that it imports is pure Python" if not can else "its imports load compiled code"
-        return Imported(snapshot) if made and snapshot.is_file() else Imported(None, why)
+                sha256 = hashlib.sha256(snapshot.read_bytes()).hexdigest() if answer["snapshot"] else ""
+                told.write_text(json.dumps(sha256))
+        sha256 = json.loads(told.read_text())
+        if sha256 and snapshot.is_file():
+            return Imported(snapshot, sha256)
+        why = "nothing to import is pure Python, or none is wanted" if not can else "its imports load compiled code"
+        return Imported(None, why=why)
 
     def _key(self, root: str, sha256: str) -> str:
         compiled = "compiled" if self._node else "plain"
@@ -134,20 +138,30 @@ class Workshop:
             if waiting and self._node:
                 self._run({"compile": [[str(plain), str(made)] for plain, made, _ in waiting]})
             for plain, made, target in waiting:
-                os.replace(made if self._node else plain, target)  # noqa: PTH105 - either of two
+                _note(made if self._node else plain, target)
         return [self._packed(name, version, self._cache / f"{key}.pack") for name, version, key, _, _ in drafts]
 
     def _packed(self, name: str, version: str, path: Path) -> Packed:
-        data = path.read_bytes()
-        names = unpack(data)
-        return Packed(name, version, path, hashlib.sha256(data).hexdigest(), frozenset(modules(names)), is_pure(names))
+        facts = json.loads(path.with_suffix(".json").read_text())
+        found = frozenset(facts["modules"])
+        return Packed(name, version, path, facts["sha256"], facts["size"], found, facts["pure"])
 
     def _run(self, job: dict[str, Any]) -> dict[str, Any]:
         assert self._node is not None  # noqa: S101 - asked before
         with tempfile.TemporaryDirectory(prefix="disio-kit-") as folder:
             files, task = Path(folder) / "files", Path(folder) / "job.json"
-            self._bundle.write_named(files)
+            load(self._bundle.root).write_named(files)
             task.write_text(json.dumps(job))
             told = run_node(self._node, "The packages cannot be prepared", [asset("node") / "kit.mjs", files, task])
         answer: dict[str, Any] = json.loads(told)
         return answer
+
+
+def _note(made: Path, target: Path) -> None:
+    """Move a pack to its place, and keep beside it what is asked of it again and again."""
+    data = made.read_bytes()
+    names = unpack(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    facts = {"sha256": sha256, "size": len(data), "modules": sorted(modules(names)), "pure": is_pure(names)}
+    target.with_suffix(".json").write_text(json.dumps(facts))
+    made.replace(target)

@@ -10,6 +10,7 @@ from typing import Final
 
 from disio.bundle import load
 from disio.bundle.distribution import Distribution
+from disio.bundle.manifest import DISTRIBUTION
 from disio.bundle.own_packages import build, check
 from disio.bundle.preparing import Workshop
 from disio.bundle.resolving import Chosen, resolve
@@ -69,7 +70,7 @@ def prepare(unit: UnitSource, data: DataFiles | None = None, report: Report = si
 def _with_packages(bare: Prepared, metadata: Metadata, report: Report) -> Prepared:
     """A unit that has its shared data only, with its packages."""
     unit, files = bare.unit, dict(bare.files)
-    bundle = load()
+    bundle = load(only=(DISTRIBUTION,))
     cache = cache_folder()
     distribution = Distribution(bundle, cache / "distribution")
     workshop = Workshop(bundle, cache / "packs")
@@ -95,15 +96,15 @@ def _with_packages(bare: Prepared, metadata: Metadata, report: Report) -> Prepar
     if unit.contents:
         packed.append(workshop.pack_of(unit.module, dict(unit.contents), distribution))
     report("importing them as browsers will")
-    imported = workshop.imported(packed, unit.imports())
+    imported = workshop.imported(packed, unit.imports(), wanted=metadata.snapshot)
     packs = []
     for one in packed:
-        packs.append(Pack(name=one.name, version=one.version, sha256=one.sha256, size=one.path.stat().st_size))
+        packs.append(Pack(name=one.name, version=one.version, sha256=one.sha256, size=one.size))
         files[one.sha256] = one.path
     snapshot = None
     if imported.snapshot is not None:
-        file = _ref(imported.snapshot, files)
-        snapshot = TaskSnapshot(file.sha256, file.size, bundle.id)
+        snapshot = TaskSnapshot(imported.sha256, imported.snapshot.stat().st_size, bundle.id)
+        files[snapshot.sha256] = imported.snapshot
     data = bare.kit.data
     kit = Kit(lock=_ref(lock, files), packs=packs, snapshot=snapshot, data=data, module=unit.module)
     return Prepared(unit, kit, files)

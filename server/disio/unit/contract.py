@@ -50,6 +50,8 @@ class Metadata:
     """What it asks of the checking of answers."""
     packages: tuple[str, ...] = ()
     """The researcher's own packages: paths of folders or wheels, beside the unit's file."""
+    snapshot: bool = True
+    """Whether pure-Python packages may come imported, in a snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,13 +206,14 @@ def read_metadata(source: str, filename: str = "unit.py") -> Metadata:
     if not isinstance(tool, dict) or not isinstance(disio, dict):
         raise UnitError(f"{filename}: tool and tool.disio are tables; write [tool.disio]")
     _refuse_unknown(filename, "", table, ("dependencies", "requires-python", "tool"))
-    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout", "packages", *CHECKING))
+    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout", "packages", "snapshot", *CHECKING))
     asked = {name: value for name, value in disio.items() if name in CHECKING}
     return Metadata(
         title=_one_line(filename, "tool.disio.title", disio.get("title", "")),
         timeout=_timeout(filename, disio.get("timeout", DEFAULT_TIMEOUT)),
         dependencies=_dependencies(filename, table.get("dependencies", [])),
         packages=_packages(filename, disio.get("packages", [])),
+        snapshot=_yes_or_no(filename, "tool.disio.snapshot", disio.get("snapshot", True)),
         requires_python=_one_line(filename, "requires-python", table.get("requires-python", "")),
         checking=read_checking(asked, f"{filename}: tool.disio."),
     )
@@ -248,6 +251,12 @@ def _dependencies(filename: str, value: Any) -> tuple[str, ...]:
         if not isinstance(requirement, str) or len(requirement) > 300 or not _REQUIREMENT.fullmatch(requirement):
             raise UnitError(f"{filename}: dependencies has {str(requirement)[:80]!r}; write it like 'numpy>=2'")
     return tuple(value)
+
+
+def _yes_or_no(filename: str, key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UnitError(f"{filename}: {key} must be true or false")
+    return value
 
 
 def _packages(filename: str, value: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import json
+import linecache
 import math
 import operator
 import subprocess
@@ -20,10 +21,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from disio.client import Client
 from disio.client.executor import unit_source
 from disio.client.functions import program_of
 from disio.client.remote import RemoteError, RemoteTraceback, error_of
 from disio.client.texts import TravelError
+from disio.errors import UnreachableError
 from disio.unit import codec
 from disio.unit.process import read_frame, write_frame
 
@@ -358,3 +361,31 @@ def test_the_unit_is_one_that_a_manager_takes() -> None:
     unit = load_unit(unit_source(("numpy>=2",), 30.0), "calls.py")
     assert (unit.metadata.dependencies, unit.metadata.timeout) == (("numpy>=2",), 30.0)
     assert base64.b64encode(codec.encode({"initializer": None}))
+
+
+def test_functions_of_notebook_cells_travel() -> None:
+    """A cell's source is where IPython puts it; cells use what others defined, and a cell may be run again."""
+
+    def run_cell(number: int, text: str) -> None:
+        name = f"/tmp/ipykernel_1/{number}.py"
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        exec(compile(text, name, "exec"), notebook)
+
+    notebook: dict[str, Any] = {"__name__": "__main__"}
+    run_cell(1, "import math\nRADIUS = 2\n")
+    run_cell(2, "def area(scale):\n    return math.pi * RADIUS**2 * scale\n")
+    run_cell(3, "half = lambda: area(0.5)\n")
+    assert call(notebook["half"]) == math.pi * 2
+    run_cell(4, "def area(scale):\n    return -scale\n")
+    assert call(notebook["half"]) == -0.5
+
+
+def test_a_blocking_client_is_made_where_an_event_loop_runs() -> None:
+    """As in a notebook: the client without asyncio does not mind that a loop is running."""
+
+    async def cell() -> str:
+        with Client("http://127.0.0.1:9") as client, pytest.raises(UnreachableError) as caught:
+            client.tasks()
+        return str(caught.value)
+
+    assert "disio up" in asyncio.run(cell())

@@ -78,6 +78,17 @@ function describeAgent() {
   return { browser: names[browser] ?? browser.toLowerCase(), version, platform };
 }
 
+/**
+ * @returns {string} the operator's key in the fragment of the distributor's own page, which no server is sent; else ""
+ */
+function ownKey() {
+  try {
+    return new URLSearchParams(window.parent.location.hash.slice(1)).get("key") ?? "";
+  } catch {
+    return ""; // a site's page: of another origin
+  }
+}
+
 class Bridge {
   /** @type {import("./channels.js").Timings} */
   #timings = { ...NO_TIMINGS, workers: [] };
@@ -118,6 +129,7 @@ class Bridge {
       agent: describeAgent(),
       workers,
       tasks: options.tasks,
+      key: ownKey(),
       fetchFile: (sha256, onBytes) => fetchFile(sha256, { origins: () => this.#cluster.origins, onBytes }),
       bundle: bundle.id,
       tellCell: (message, transfer = []) => cell.postMessage(message, transfer),

@@ -50,7 +50,7 @@ export const FAILED = 1;
 
 /**
  * @typedef {{type: "hello", protocol: number, secret: string, site: string, agent: Agent, workers: number,
- *   holding: Record<string, number[]>, tasks: string[]}} Hello
+ *   holding: Record<string, number[]>, tasks: string[], key?: string}} Hello
  * @typedef {{type: "credit", window: number}} Credit
  * @typedef {{type: "results", task: string, items: ResultItem[]}} Results
  * @typedef {{type: "checkpoint", task: string, lease: number, size: number}} Checkpoint a state to go on from; never acknowledged

@@ -24,6 +24,7 @@ import { Outbox } from "./outbox.js";
  * @property {import("./messages.js").Agent} agent
  * @property {number} workers
  * @property {string[]} tasks names of the only tasks to compute; none: any
+ * @property {string} [key] of an operator's own volunteer
  * @property {(sha256: string, onBytes?: (bytes: number) => void) => Promise<ArrayBuffer>} fetchFile checked
  * @property {Promise<string>} bundle the id of the bundle that interpreters here start from
  * @property {(message: ToCell, transfer?: Transferable[]) => void} tellCell
@@ -180,10 +181,10 @@ export class Volunteer {
   }
 
   #hello() {
-    const { site, agent, workers, tasks } = this.#visit;
+    const { site, agent, workers, tasks, key } = this.#visit;
     const holding = this.#outbox.holding();
     const hello = /** @type {const} */ ({ type: "hello", protocol: PROTOCOL_VERSION, secret: this.#secret });
-    return { ...hello, site, agent, workers, holding, tasks };
+    return { ...hello, site, agent, workers, holding, tasks, ...(key ? { key } : {}) };
   }
 
   #welcome() {

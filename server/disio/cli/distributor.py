@@ -19,6 +19,7 @@ from disio.cli.serving import (
     run_process,
 )
 from disio.distributor import DistributorConfig, serve
+from disio.distributor.addresses import NETWORK_PREFIX, Prefix
 from disio.distributor.limits import Limits
 from disio.distributor.tls import Tls
 
@@ -68,6 +69,16 @@ def distributor(
             help="What volunteers and others may do, see docs/distributor.md; may be repeated.",
         ),
     ] = None,
+    network_prefix: Annotated[
+        str,
+        typer.Option(metavar="BITS/BITS|off", help="How much of an address is one network (IPv4/IPv6)."),
+    ] = NETWORK_PREFIX,
+    volunteer_keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keys of your own volunteers (see `disio keys volunteer`).")
+    ] = None,
+    trust_loopback: Annotated[
+        bool, typer.Option("--trust-loopback", help="Count volunteers on this machine as your own.")
+    ] = False,
     as_json: ReadyJsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -94,6 +105,9 @@ def distributor(
         trusted_proxies=tuple(trusted_proxies or ()),
         hosts=tuple(hosts or ()),
         limits=Limits.given(limits or ()),
+        network_prefix=Prefix.parse(network_prefix),
+        volunteer_keys=volunteer_keys,
+        trust_loopback=trust_loopback,
     )
     run_process(
         lambda on_ready: serve(config, on_ready),

@@ -7,6 +7,7 @@ import typer
 
 from disio.cli.commands import JsonOption
 from disio.dashboard.researchers import Researchers, default_path
+from disio.wire import volunteer_keys
 from disio.wire.api import encode
 from disio.wire.zmq import GridKey
 
@@ -66,3 +67,32 @@ def researcher(
             "  export DISIO_TOKEN=...   (or a line `URL TOKEN` in ~/.config/disio/tokens, mode 0600)"
         )
         print(encode({"name": name, "token": token}).decode() if as_json else told)
+
+
+@app.command()
+def volunteer(
+    name: Annotated[str, typer.Argument(help="What to call it: tasks can trust keys by name.")],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="File for the key; it must not exist yet.", show_default="NAME.key")
+    ] = None,
+    known: Annotated[Path, typer.Option("--known", metavar="FILE", help="List of known keys; a line is added.")] = Path(
+        "volunteer-keys"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key for volunteers of your own: what they answer is believed at once.
+
+    Examples:
+      disio keys volunteer lab
+      disio distributor --volunteer-keys volunteer-keys
+      disio volunteer --key lab.key https://compute.example.org
+    """
+    target = file or Path(f"{name}.key")
+    volunteer_keys.create(name, target, known)
+    if as_json:
+        print(encode({"name": name, "file": str(target), "known": str(known)}).decode())
+    else:
+        print(
+            f"The key {name} is written to {target}: keep it secret, give it to your own volunteers (--key).\n"
+            f"Its hash is in {known}, for distributors (--volunteer-keys {known}); that file is no secret."
+        )

@@ -11,6 +11,7 @@ from disio.cli.commands import JsonOption, UrlOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.client import Client, Task
 from disio.client.progress import TaskProgress
+from disio.unit.checking import Checking
 from disio.wire.api import encode
 
 
@@ -34,6 +35,29 @@ def submit(
     check: Annotated[
         int, typer.Option(metavar="COUNT", help="First compare so many payloads with a browser, to the byte.", min=0)
     ] = 0,
+    error_rate: Annotated[
+        float | None, typer.Option(help="Share of wrong answers to live with; 1: no checking.", show_default="unit's")
+    ] = None,
+    assume_bad: Annotated[
+        float | None, typer.Option(help="Share of answers assumed to come from bad volunteers.", show_default="unit's")
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(help="Plain voting: so many equal answers decide.", show_default="unit's")
+    ] = None,
+    stint: Annotated[
+        int | None, typer.Option(help="Leases after which a volunteer's answers count.", show_default="unit's")
+    ] = None,
+    check_share: Annotated[
+        float | None, typer.Option(help="Share of leases that are spot-checks.", show_default="unit's, or the cheapest")
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="KEY",
+            help="Believe holders of this key at once, of no others; none: nobody. Repeatable.",
+        ),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end; status 0 only if it finished without failures.")
     ] = False,
@@ -47,6 +71,8 @@ def submit(
       disio submit epidemic.py -p beta=0.1:0.5:0.1 -p gamma=0.05,0.1 -p model=SIR
       disio submit align.py --data genome=chr21.fa -p reads=1000
       disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5
+      disio submit sweep.py --error-rate 1e-6 --assume-bad 0.1 --trust lab
+      disio submit sweep.py --quorum 2
     """
     given = parse_parameters(param, params)
     tell_sweep(given)
@@ -65,6 +91,14 @@ def submit(
             priority=priority,
             sites=sites or (),
             manager=manager,
+            checking=Checking(
+                error_rate=error_rate,
+                assume_bad=assume_bad,
+                quorum=quorum,
+                stint=stint,
+                check_share=check_share,
+                trust_volunteers=None if trust is None else tuple(key for key in trust if key != "none"),
+            ).stated(),
         )
         output.warn(task.filename, task.warnings)
         if not wait:

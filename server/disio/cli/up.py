@@ -14,6 +14,7 @@ import structlog
 import typer
 
 from disio.cli.serving import QuietOption, Ready, ReadyJsonOption, VerboseOption, WithParentOption, run_process
+from disio.distributor.guests import is_loopback, refuse_public_trust
 from disio.errors import DisioError, UsageError
 
 READY_SECONDS: Final = 30.0
@@ -147,7 +148,16 @@ async def serve_grid(
         await manager.stop()
 
 
-def _describe(facts: dict[str, Any]) -> str:
+def _origin(host: str) -> str:
+    return f"http://[{host}]" if ":" in host else f"http://{host}"
+
+
+def _describe(facts: dict[str, Any], *, own: bool) -> str:
+    trust = (
+        "  Volunteers on this machine count as your own: they are believed at once (--no-trust-loopback: not).\n"
+        if own
+        else "  Answers are checked: a payload takes volunteers of several networks (docs/trust.md).\n"
+    )
     script = f'<script async src="{facts["distributor"]}/disio.js"></script>'
     return (
         "[bold]The grid is up.[/bold] Ctrl-C ends it; what it knows stays in "
@@ -155,6 +165,7 @@ def _describe(facts: dict[str, Any]) -> str:
         f"  dashboard   {facts['dashboard']}\n"
         f"  volunteer   {facts['distributor']}\n"
         f"  on a site   {script}\n\n"
+        f"{trust}\n"
         f"  disio submit UNIT.py --wait --url {facts['dashboard']}\n"
     )
 
@@ -174,6 +185,14 @@ def up(
     dashboard_port: Port = 7700,
     distributor_port: Port = 7701,
     manager_port: Port = 7702,
+    trust_loopback: Annotated[
+        bool | None,
+        typer.Option(
+            "--trust-loopback/--no-trust-loopback",
+            help="Believe volunteers on this machine at once.",
+            show_default="if only this machine reaches the grid",
+        ),
+    ] = None,
     as_json: ReadyJsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -189,10 +208,15 @@ def up(
     chosen = (data if data is not None else platformdirs.user_data_path("disio")).absolute()
     ports = {"manager": manager_port, "distributor": distributor_port, "dashboard": dashboard_port}
     options = ["--host", host, *(["--url", public_url] if public_url else [])]
+    if trust_loopback is None:
+        trust_loopback = is_loopback(public_url or _origin(host))
+    if trust_loopback:
+        refuse_public_trust(public_url or _origin(host))
+        options.append("--trust-loopback")
     logging = ["--verbose"] if verbose else ["--quiet"]
     run_process(
         lambda on_ready: serve_grid(chosen, ports, options, logging, on_ready),
-        _describe,
+        lambda facts: _describe(facts, own=trust_loopback),
         as_json=as_json,
         verbose=verbose,
         quiet=quiet or not verbose,

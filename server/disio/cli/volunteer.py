@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ from disio.client.core import by_proxy
 from disio.errors import UnreachableError, UsageError
 from disio.testing.browsers import find_browser, open_volunteers
 from disio.wire.api import encode
+from disio.wire.volunteer_keys import read_key
 
 
 def volunteer(
@@ -24,6 +26,9 @@ def volunteer(
     seconds: Annotated[
         float | None, typer.Option(help="End after so many seconds.", show_default="until Ctrl-C")
     ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="An operator's key file, for the distributor's own page.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open headless browsers that compute for a site.
@@ -31,8 +36,11 @@ def volunteer(
     Examples:
       disio volunteer http://127.0.0.1:7701
       disio volunteer --count 2 --browser firefox http://127.0.0.1:7701
+      disio volunteer --key lab.key https://compute.example.org
     """
-    asyncio.run(_compute(with_consent(url), count, browser, headless=headless, seconds=seconds, as_json=as_json))
+    page = with_consent(url)
+    secret = "" if key is None else f"#key={read_key(key)}"
+    asyncio.run(_compute(page, secret, count, browser, headless=headless, seconds=seconds, as_json=as_json))
 
 
 def with_consent(url: str) -> str:
@@ -50,10 +58,12 @@ def with_consent(url: str) -> str:
     return urlunsplit(parts._replace(path=parts.path or "/", query=query))
 
 
-async def _compute(url: str, count: int, browser: str, *, headless: bool, seconds: float | None, as_json: bool) -> None:
+async def _compute(
+    url: str, secret: str, count: int, browser: str, *, headless: bool, seconds: float | None, as_json: bool
+) -> None:
     find_browser(browser)
     await _visit(url)
-    async with open_volunteers(url, count=count, browser=browser, headless=headless):
+    async with open_volunteers(url + secret, count=count, browser=browser, headless=headless):
         if as_json:
             print(encode({"ready": "volunteers", "count": count, "url": url}).decode(), flush=True)
         else:

@@ -74,6 +74,7 @@ class AsyncClient:
         priority: int = 0,
         sites: Sequence[str] = (),
         manager: str = "",
+        checking: Mapping[str, Any] | None = None,
     ) -> AsyncTask:
         """Submit the unit in the file ``unit``, or in the text ``source``, with parameters.
 
@@ -91,6 +92,8 @@ class AsyncClient:
             priority: higher goes first.
             sites: only their visitors compute it: hosts of pages, ``*.example.org`` for all below one.
             manager: which one shall own the task; the least busy one if empty.
+            checking: how answers are to be checked, over what the unit says: ``error_rate``, ``assume_bad``,
+                ``quorum``, ``stint``, ``check_share``, ``by_network``, ``trust_volunteers``.
 
         Raises:
             UnitError: the unit cannot be used; says why.
@@ -111,6 +114,7 @@ class AsyncClient:
             open=open or fed,
             sites=sites,
             kit=prepared.kit,
+            checking=checking,
         )
         task = self._task(await self._post("/api/tasks", body))
         if payloads is not None:

@@ -103,6 +103,7 @@ def submission(
     open: bool,  # noqa: A002 - as in the API
     sites: Sequence[str],
     kit: Kit,
+    checking: Mapping[str, Any] | None,
 ) -> bytes:
     """The body that submits a unit.
 
@@ -120,6 +121,7 @@ def submission(
         open=open,
         sites=list(sites),
         kit=kit,
+        checking=dict(checking or {}),
     )
     try:
         encoded = api.encode(body)

@@ -36,6 +36,7 @@ async def submit(links: Links, submission: api.TaskSubmission, owner: str = "") 
         owner=owner,
         sites=submission.sites,
         kit=submission.kit,
+        checking=submission.checking,
     )
     return views.task(await link.call(request, grid.TaskView))
 

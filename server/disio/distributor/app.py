@@ -18,9 +18,11 @@ from disio.distributor.encodings import choose
 from disio.distributor.error_pages import answer_errors
 from disio.distributor.files import Content, TaskFiles
 from disio.distributor.gate import account
+from disio.distributor.guests import Guests
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
 from disio.distributor.sockets import RefusedError, VolunteerSocket
+from disio.wire.volunteer import PROTOCOL_VERSION, Welcome
 
 _DOWNLOAD_SECONDS: Final = 900
 _CHUNK_BYTES: Final = 256 * 1024
@@ -40,6 +42,7 @@ class Parts:
     bundle_files: dict[str, Content]
     task_files: TaskFiles
     door: Door
+    guests: Guests
     sockets: set[VolunteerSocket] = field(default_factory=set)
     """The WebSockets that are open, greeted or not."""
 
@@ -173,8 +176,12 @@ def _add_socket(app: Quart, parts: Parts) -> None:
     @app.websocket("/volunteer")
     async def volunteer() -> None:
         own: Websocket = websocket._get_current_object()
-        who = account(door.client(own.remote_addr, own.headers).text)
-        socket = VolunteerSocket(own, parts.hub, door, who, distributor=parts.distributor, bundle=parts.bundle.id)
+        client = door.client(own.remote_addr, own.headers)
+        who = account(client.text)
+        welcome = Welcome(
+            protocol=PROTOCOL_VERSION, volunteer="", distributor=parts.distributor, bundle=parts.bundle.id
+        )
+        socket = VolunteerSocket(own, parts.hub, door, who, guests=parts.guests, client=client, welcome=welcome)
         reason = door.limits.refusal(door.volunteers.total, door.volunteers.of(who))
         if reason:
             await socket.refuse(RefusedError(4429, "busy", reason, retry=True))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from disio.distributor.addresses import Prefix
 from disio.distributor.limits import Limits
 from disio.distributor.tls import Tls
 from disio.wire.zmq import GridKey
@@ -26,6 +27,9 @@ class DistributorConfig:
         tls: a certificate, to serve HTTPS without a proxy.
         trusted_proxies: addresses or networks of proxies that are believed when they name their clients.
         hosts: names that it answers to; none: any. What is asked of it by another name is refused.
+        network_prefix: how much of an address names a network: votes for a payload come from different ones.
+        volunteer_keys: the file of the keys of the operator's own volunteers.
+        trust_loopback: count volunteers that connect from this machine as the operator's own.
     """
 
     data: Path
@@ -41,3 +45,6 @@ class DistributorConfig:
     tls: Tls | None = None
     trusted_proxies: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    network_prefix: Prefix = field(default_factory=Prefix)
+    volunteer_keys: Path | None = None
+    trust_loopback: bool = False

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from disio.distributor.addresses import Prefix, network_id
 from disio.distributor.cluster import Cluster
 from disio.distributor.demand import Demand
 from disio.distributor.limits import Limits
@@ -55,6 +56,7 @@ class Hub:
         limits: what one volunteer may do.
         metrics: where things are counted.
         managers: managers ever met; results for any other are rejected.
+        prefix: how much of an address names a network.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Hub:
         limits: Limits,
         metrics: Metrics,
         managers: Iterable[str],
+        *,
+        prefix: Prefix,
     ) -> None:
         self.present: dict[str, Volunteer] = {}
         self.links: dict[str, Link] = {}
@@ -81,6 +85,7 @@ class Hub:
         self._greeting = greeting
         self._hold_seconds = hold_seconds
         self._limits = limits
+        self._prefix = prefix
         self._demand = Demand()
         self._dirty: dict[str, Visit] = {}
         self._pieces: dict[tuple[str, int], asyncio.Future[grid.File | None]] = {}
@@ -97,7 +102,7 @@ class Hub:
             self._demand.forget(visit.volunteer)
         self.present[visit.volunteer] = volunteer
         for link in self.links.values():
-            link.post(_joined(visit, link.manager))
+            link.post(self._joined(visit, link))
         self.touch(visit)
 
     def left(self, volunteer: Volunteer) -> None:
@@ -208,7 +213,7 @@ class Hub:
         if not ready:
             self._demand.dry(link.manager, list(self.present))
         for volunteer in self.present.values():
-            link.post(_joined(volunteer.visit, link.manager))
+            link.post(self._joined(volunteer.visit, link))
             self.touch(volunteer.visit)
         for parcel in self.outboxes.setdefault(link.manager, Outbox()):
             link.post(parcel.results)
@@ -345,6 +350,18 @@ class Hub:
         for manager, asks in wants.items():
             self.links[manager].post(grid.Want(asks))
 
+    def _joined(self, visit: Visit, link: Link) -> grid.Joined:
+        return grid.Joined(
+            volunteer=visit.volunteer,
+            site=visit.site,
+            agent=visit.agent,
+            workers=visit.workers,
+            holding=visit.holding(link.manager),
+            network=network_id(self._prefix, visit.address, visit.volunteer, link.salt),
+            key=visit.key,
+            tasks=visit.tasks,
+        )
+
 
 def _manager(task: str) -> str:
     return task.partition("-")[0]
@@ -352,14 +369,3 @@ def _manager(task: str) -> str:
 
 def _leases(items: list[LeaseItem]) -> list[int]:
     return [item.lease for item in items]
-
-
-def _joined(visit: Visit, manager: str) -> grid.Joined:
-    return grid.Joined(
-        volunteer=visit.volunteer,
-        site=visit.site,
-        agent=visit.agent,
-        workers=visit.workers,
-        holding=visit.holding(manager),
-        tasks=visit.tasks,
-    )

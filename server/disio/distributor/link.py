@@ -51,6 +51,8 @@ class Link:
         """Set to False, the link ends as soon as it is down."""
         self.manager = ""
         """The manager's id, once it has said it."""
+        self.salt = b""
+        """What it has the names of networks salted with."""
         self.up = False
         """Whether it has welcomed us and was heard of lately."""
         self.under_way = Outbox()
@@ -152,7 +154,7 @@ class Link:
             return
         if self.up:
             self._down("restarted")
-        self.manager = message.manager
+        self.manager, self.salt = message.manager, message.salt
         self.up = True
         if self._receiver.link_up(self, message.ready):
             self.times_up += 1

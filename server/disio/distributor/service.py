@@ -24,6 +24,7 @@ from disio.distributor.delivery import Delivery
 from disio.distributor.door import Door
 from disio.distributor.files import Content, TaskFiles, bundle_files, scripts
 from disio.distributor.guard import guard
+from disio.distributor.guests import Guests, refuse_public_trust
 from disio.distributor.hub import Hub
 from disio.distributor.loader import Loader
 from disio.distributor.metrics import Metrics
@@ -55,6 +56,9 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
         StoreError: the data directory cannot be used.
     """
     _check_url(config.url)
+    guests = Guests(config.volunteer_keys, trust_loopback=config.trust_loopback)
+    if config.trust_loopback:
+        refuse_public_trust(config.url or _address(config, config.port))
     bundle = await asyncio.to_thread(load, config.bundle)
     own_scripts = await asyncio.to_thread(scripts, asset("worker"))
     loader = await asyncio.to_thread(Loader.read, asset("worker"))
@@ -71,7 +75,9 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 url=url,
                 capacity=config.limits.connections,
             )
-            hub = Hub(greeting, config.hold_seconds, config.limits, metrics, spool.managers)
+            hub = Hub(
+                greeting, config.hold_seconds, config.limits, metrics, spool.managers, prefix=config.network_prefix
+            )
             parts = Parts(
                 config=config,
                 distributor=spool.distributor,
@@ -83,6 +89,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 bundle_files=bundle_files(bundle),
                 task_files=TaskFiles(hub, config.data / "cache", config.limits.file_cache_bytes),
                 door=Door(fitting(config.limits), Proxies(config.trusted_proxies), metrics, config.hosts),
+                guests=guests,
             )
             delivery = Delivery(hub, spool)
             neighbours = Neighbours(config, hub, delivery)

@@ -6,10 +6,13 @@ import hashlib
 import time
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
 import structlog
 from quart import Websocket
 
+from disio.distributor.addresses import Client
 from disio.distributor.door import Door
+from disio.distributor.guests import Guests
 from disio.distributor.hub import Hub
 from disio.distributor.limits import MAX_HOLDING
 from disio.distributor.visit import Visit
@@ -52,15 +55,18 @@ class RefusedError(Exception):
 class VolunteerSocket:
     """Serves one connection; :meth:`run` returns when it has ended."""
 
-    def __init__(self, socket: Websocket, hub: Hub, door: Door, account: str, *, distributor: str, bundle: str) -> None:
+    def __init__(
+        self, socket: Websocket, hub: Hub, door: Door, account: str, *, guests: Guests, client: Client, welcome: Welcome
+    ) -> None:
         self.visit: Visit
         self._door = door
         self._account = account
         self._socket = socket
         self._hub = hub
         self._limits = door.limits
-        self._distributor = distributor
-        self._bundle = bundle
+        self._guests = guests
+        self._client = client
+        self._welcome = welcome
         self._wake = asyncio.Event()
         self._acks: dict[str, tuple[list[int], dict[str, str]]] = {}
         self._unsent_acks = 0
@@ -145,10 +151,9 @@ class VolunteerSocket:
         if sum(map(len, message.holding.values())) > MAX_HOLDING:
             raise ProtocolError(f"a volunteer holds at most {MAX_HOLDING} leases")
         volunteer = hashlib.sha256(message.secret.encode()).hexdigest()[:16]
-        await self._send(
-            Welcome(protocol=PROTOCOL_VERSION, volunteer=volunteer, distributor=self._distributor, bundle=self._bundle)
-        )
-        return Visit(volunteer, message, time.time())
+        await self._send(msgspec.structs.replace(self._welcome, volunteer=volunteer))
+        key = self._guests.key_of(self._client, message.key)
+        return Visit(volunteer, message, time.time(), address=self._client.address, key=key)
 
     async def _session(self) -> None:
         self.visit = await self._greet()

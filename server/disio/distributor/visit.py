@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from disio.distributor.addresses import Address
 from disio.distributor.limits import MAX_RESERVE_BYTES, WORK_FRAME_BYTES, Rate, reserve_target
 from disio.unit.context import CHECKPOINT_SECONDS, EVENTS_A_SECOND
 from disio.wire.grid import TaskInfo
@@ -64,8 +65,13 @@ class Batch:
 class Visit:
     """One volunteer's account: its window, what it holds, and the reserve that waits for it."""
 
-    def __init__(self, volunteer: str, hello: Hello, now: float) -> None:
+    def __init__(
+        self, volunteer: str, hello: Hello, now: float, *, address: Address | None = None, key: str = ""
+    ) -> None:
         self.volunteer = volunteer
+        self.address = address
+        self.key = key
+        """The name of the operator's key that it has shown."""
         self.site = hello.site
         self.agent: Agent = hello.agent
         self.workers = hello.workers

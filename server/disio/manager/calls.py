@@ -20,7 +20,7 @@ from disio.manager.removing import Remover
 from disio.manager.store.opening import DATABASE
 from disio.manager.tasks import Task
 from disio.task.credibility import Rules
-from disio.unit.checking import Checking, read_checking
+from disio.unit.checking import read_checking
 from disio.unit.codec import check, decode
 from disio.unit.contract import Unit, default_split, load_unit
 from disio.unit.lint import lint
@@ -134,7 +134,7 @@ class Calls:
             sites=request.sites,
             kit=request.kit,
             warnings=[str(warning) for warning in lint(unit)[:MAX_WARNINGS]],
-            rules=Rules.of(Checking(error_rate=1), unit.metadata.checking, read_checking(request.checking, "")),
+            rules=Rules.of(unit.metadata.checking, read_checking(request.checking, "")),
             has_agree=unit.has_agree,
             first_stint=ledger.store.next_lease,
         )

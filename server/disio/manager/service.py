@@ -32,6 +32,8 @@ from disio.wire.discovery import Announcement
 from disio.wire.zmq import HEARTBEAT_SECONDS, SILENCE_SECONDS, Listener
 
 TICK_SECONDS: Final = 0.25
+SALT_SECONDS: Final = 86_400.0
+"""How long networks keep their names, at least."""
 HOLD_SECONDS: Final = 0.25
 """Messages wait for the database so long at most: calls and beats are answered even while a disk is full."""
 MAX_CALLS: Final = 1000
@@ -56,6 +58,8 @@ async def serve(config: ManagerConfig, on_ready: Callable[[dict[str, Any]], None
         store = await stack.enter_async_context(Store(config.data))
         await asyncio.to_thread(tidy, store.manager)
         listener = await stack.enter_async_context(Listener(config.host, config.port, config.key))
+        if not store.salt:
+            store.renew_salt(time.time())
         service = Service(config, store, listener)
         stack.callback(service.close)
         await restore(service.ledger, asyncio.get_running_loop().time())
@@ -163,8 +167,18 @@ class Service:
                 ledger.leave(volunteer)
             ledger.expire(now)
             ledger.forget_final()
+            await self._forget_networks(time.time())
             ledger.tasks.refresh(now)
             ledger.stir(now)
+
+    async def _forget_networks(self, now: float) -> None:
+        """Give networks other names once a day, when no task needs the old ones."""
+        if abs(now - self._store.salted) < SALT_SECONDS or self.ledger.under_way:
+            return
+        self._store.renew_salt(now)
+        self.ledger.due.set()
+        for peer in list(self.ledger.links.distributors):
+            await self._send(peer, grid.WhoAreYou())
 
     async def _tell_cluster(self, *, new: bool = False) -> None:
         cluster = self.ledger.links.cluster(new=new)
@@ -237,7 +251,9 @@ class Service:
             self.ledger.links.hello(peer, message, now, time.time())
             _log.info("distributor linked", distributor=message.distributor, url=message.url)
         ready = self.ledger.schedule.has_work
-        welcome = grid.Welcome(version=grid.GRID_VERSION, manager=self._store.manager, ready=ready)
+        welcome = grid.Welcome(
+            version=grid.GRID_VERSION, manager=self._store.manager, ready=ready, salt=self._store.salt
+        )
         await self._send(peer, welcome)
         distributor = self.ledger.links.distributors.get(peer)
         if distributor is not None:

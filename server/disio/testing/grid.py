@@ -34,6 +34,7 @@ class Grid:
             of its own unless ``DISIO_GRID`` names one.
         distributor_options: further options for each distributor.
         manager_options: further options for each manager.
+        trust_loopback: whether volunteers on this machine are believed at once, as with ``disio up``.
         ways: the addresses by which they find each other; their own if not given.
     """
 
@@ -47,6 +48,7 @@ class Grid:
         discover: bool = False,
         distributor_options: tuple[str, ...] = (),
         manager_options: tuple[str, ...] = (),
+        trust_loopback: bool = True,
         ways: Ways | None = None,
     ) -> None:
         self._stack = contextlib.AsyncExitStack()
@@ -56,6 +58,8 @@ class Grid:
         self._environment = {"DISIO_GRID": os.environ.get("DISIO_GRID") or secrets.token_hex(4)}
         self._ways = ways
         self._options = {"manager": manager_options, "distributor": distributor_options}
+        if trust_loopback:
+            self._options["distributor"] += ("--trust-loopback",)
         self.managers: list[Process] = []
         self.distributors: list[Process] = []
         self.dashboard: Process | None = None

@@ -58,6 +58,8 @@ class TaskSubmission(Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     """Only visitors of these sites compute it: hosts, ``*.example.org`` for all below one; none: everybody's."""
     kit: Kit = Kit()
     """Packages and shared data, by the hashes of files that were put before."""
+    checking: dict[str, Any] = {}
+    """How answers are to be checked, where that differs from what the unit says: see docs/trust.md."""
 
 
 class PayloadAddition(Struct, kw_only=True, forbid_unknown_fields=True):

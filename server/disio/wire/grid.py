@@ -137,11 +137,12 @@ class Beat(Message, tag="beat"):
 
 
 class Welcome(Message, tag="welcome", kw_only=True):
-    """Answer to :class:`DistributorHello`. ``ready``: there is work to ask for."""
+    """Answer to :class:`DistributorHello`. ``ready``: there is work to ask for; ``salt``: for names of networks."""
 
     version: int
     manager: str
     ready: bool
+    salt: bytes = b""
 
 
 class Ready(Message, tag="ready"):

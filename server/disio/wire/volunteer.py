@@ -98,6 +98,8 @@ class Hello(Struct, tag_field="type", tag="hello", frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     holding: dict[Identifier, Leases] = {}
     tasks: Annotated[list[ShortText], Meta(max_length=MAX_NAMES)] = []
+    key: Annotated[str, Meta(pattern=r"^(|[0-9a-f]{64})\Z")] = ""
+    """An operator's key, of one of its own volunteers."""
 
 
 class Credit(Struct, tag_field="type", tag="credit", frozen=True):

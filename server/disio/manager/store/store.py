@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import sqlite3
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
@@ -50,6 +51,10 @@ class Store:
         """This manager's id."""
         self.last_task = 0
         """The number of the newest task that was ever submitted."""
+        self.salt = b""
+        """What distributors salt the names of networks with."""
+        self.salted = 0.0
+        """Since when (Unix seconds)."""
         self.group: Group
         self.trouble = ""
         """Why the database cannot be written at present; empty if it can."""
@@ -71,6 +76,8 @@ class Store:
             self.manager = await queries.get_meta(self._reader, key="manager")
             self._next_lease = self._lease_limit = await queries.get_meta(self._reader, key="leases")
             self.last_task = await queries.get_meta(self._reader, key="tasks")
+            self.salt = await queries.get_meta(self._reader, key="salt") or b""
+            self.salted = await queries.get_meta(self._reader, key="salted") or 0.0
             self.upkeep = Upkeep(self._writer, self._turn)
             self._clock = Clock(await queries.get_last_settled(self._reader) or 0)
             self.group = Group(clock=self._clock)
@@ -96,6 +103,11 @@ class Store:
         self.last_task += 1
         self.group.meta["tasks"] = self.last_task
         return self.last_task
+
+    def renew_salt(self, now: float) -> None:
+        """From now on networks have other names, and nobody can tell which was which; part of the present group."""
+        self.salt, self.salted = secrets.token_bytes(32), now
+        self.group.meta |= {"salt": self.salt, "salted": now}
 
     @property
     def next_lease(self) -> int:

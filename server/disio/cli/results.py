@@ -12,8 +12,9 @@ import msgspec
 import typer
 
 from disio.cli import output
-from disio.cli.commands import UrlOption
+from disio.cli.commands import JsonOption, UrlOption
 from disio.cli.tasks import TaskArgument
+from disio.cli.votes import show_votes
 from disio.client import Client
 from disio.client.export import FORMATS, Copy, export
 from disio.client.export.formats import writer_of
@@ -33,6 +34,11 @@ def results(
     ] = "ndjson",
     failures: Annotated[bool, typer.Option("--failures", help="Payloads that failed, with tracebacks.")] = False,
     answer: Annotated[bool, typer.Option("--answer", help="What the unit's reduce returned.")] = False,
+    why: Annotated[
+        int | None,
+        typer.Option("--why", metavar="INDEX", help="Every vote for a payload, and why it is accepted or not.", min=0),
+    ] = None,
+    as_json: JsonOption = False,
     after: Annotated[int, typer.Option(help="Only what comes after this index.", min=-1, max=MAX_INTEGER)] = -1,
     limit: Annotated[
         int | None, typer.Option(help="At most so many.", min=1, max=MAX_INTEGER, show_default="all")
@@ -53,6 +59,7 @@ def results(
       disio results m4n8gr-1 --format parquet -o results.parquet
       disio results m4n8gr-1 --failures
       disio results m4n8gr-1 --answer -o picture.png
+      disio results m4n8gr-1 --why 17
     """
     if failures and answer:
         raise UsageError("choose one of --failures and --answer")
@@ -61,7 +68,9 @@ def results(
     if (resume or format in FORMATS) and (target is None or failures or answer):
         raise UsageError("name the file with -o: --resume and the formats sqlite, parquet, npy and npz need one")
     with Client(url) as client:
-        if answer:
+        if why is not None:
+            show_votes(client.votes(task, why), as_json=as_json)
+        elif answer:
             value = client.answer(task)
             write_chunks([printable(value, to_terminal=target is None and sys.stdout.isatty())], target)
         elif failures:

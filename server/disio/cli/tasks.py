@@ -123,6 +123,15 @@ def _show(task: Task, *, as_json: bool) -> None:
         rows.append(("time left", duration(task.seconds_left)))
     elif task.finished is not None:
         rows.append(("took", duration(task.finished - task.created)))
+    if task.checked:
+        rows += [
+            ("executions", f"{task.executions:,}, {task.executions_each:.2f} a payload"),
+            ("disagreements", f"{task.disagreements:,}"),
+            ("volunteers blacklisted, suspected", f"{task.blacklisted:,}, {task.suspects:,}"),
+            ("wrong answers, estimated", f"{task.doubt:.1g} at most" if task.accepted else "-"),
+        ]
+    if task.shortage:
+        rows.append(("waits", task.shortage))
     if task.has_answer:
         rows.append(("answer", f"disio results {task.id} --answer"))
     for name, value in rows:

@@ -151,6 +151,14 @@ class AsyncClient:
         async for line in self._lines(task, "failures", after, limit):
             yield Failure.from_line(core.parse(line, api.FailureLine))
 
+    async def votes(self, task: str, index: int) -> api.Ballot:
+        """Every vote for a payload, and why its answer is accepted or not.
+
+        Raises:
+            NotFoundError: there is no such task, or it has no such payload.
+        """
+        return core.parse(await self._get(core.task_path(task, f"/votes/{index}")), api.Ballot)
+
     async def answer(self, task: str) -> Any:
         """What the unit's ``reduce`` returned.
 

@@ -147,6 +147,14 @@ class Client:
         for line in self._lines(task, "failures", after, limit):
             yield Failure.from_line(core.parse(line, api.FailureLine))
 
+    def votes(self, task: str, index: int) -> api.Ballot:
+        """Every vote for a payload, and why its answer is accepted or not.
+
+        Raises:
+            NotFoundError: there is no such task, or it has no such payload.
+        """
+        return core.parse(self._get(core.task_path(task, f"/votes/{index}")), api.Ballot)
+
     def answer(self, task: str) -> Any:
         """What the unit's ``reduce`` returned.
 

@@ -184,6 +184,16 @@ async def cancel_task(task: str) -> Response:
     return _json(await asking.cancel(links(), task))
 
 
+@blueprint.get("/tasks/<task>/votes/<int:index>")
+@tag(["tasks"])
+@operation_id("get_votes")
+@document_response(api.Ballot)
+@document_response(api.ErrorBody, 404)
+async def get_votes(task: str, index: int) -> Response:
+    """Every vote for a payload, and why its answer is accepted or not."""
+    return _json(await asking.ballot(links(), task, min(index, api.MAX_INTEGER)))
+
+
 @blueprint.post("/tasks/<task>/pause")
 @tag(["tasks"])
 @operation_id("pause_task")

@@ -162,6 +162,16 @@ async def failures(
         left = None if left is None else left - len(page.items)
 
 
+async def ballot(links: Links, task: str, index: int) -> api.Ballot:
+    """Every vote for a payload.
+
+    Raises:
+        NotFoundError: there is no such task, or it has no such payload.
+    """
+    link = await links.for_task(task)
+    return views.ballot(await link.call(grid.GetBallot(task=task, index=index), grid.BallotView))
+
+
 async def add(links: Links, task: str, first: int, payloads: list[bytes], wait: float) -> api.Stored:
     """Add payloads to an open task; held back for ``wait`` seconds while it has no room."""
     link = await links.for_task(task)

@@ -119,6 +119,18 @@ async def failures_part(task: str) -> str:
     )
 
 
+@blueprint.get("/tasks/<task>/votes")
+@hide
+async def votes_part(task: str) -> str:
+    """The votes for one payload, as a part of the task's page."""
+    text = request.args.get("index", "")
+    index = int(text) if text.isdecimal() and len(text) < 16 else -1
+    try:
+        return await render_template("part_votes.html", ballot=await asking.ballot(links(), task, index))
+    except NotFoundError as error:
+        return await render_template("part_votes.html", ballot=None, problem=str(error))
+
+
 @blueprint.get("/tasks/<task>/answer")
 @hide
 async def answer_part(task: str) -> str:

@@ -53,12 +53,23 @@ def task(view: grid.TaskView, *, reachable: bool = True) -> api.Task:
         owner=view.owner,
         sites=view.sites,
         warnings=view.warnings,
+        checked=view.checked,
+        disagreements=view.disagreements,
+        blacklisted=view.blacklisted,
+        suspects=view.suspects,
+        doubt=view.doubt,
+        shortage=view.shortage,
     )
 
 
 def deletion(view: grid.Deletion) -> api.Deletion:
     """A deletion as the API shows it."""
     return api.Deletion(id=view.task, freed=view.freed, done=view.done)
+
+
+def ballot(view: grid.BallotView) -> api.Ballot:
+    """The votes for a payload as the API shows them."""
+    return msgspec.convert(view, api.Ballot, from_attributes=True)
 
 
 def result(view: grid.ResultView) -> api.ResultLine:

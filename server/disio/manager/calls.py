@@ -19,6 +19,7 @@ from disio.manager.outcomes import events, outcomes
 from disio.manager.removing import Remover
 from disio.manager.store.opening import DATABASE
 from disio.manager.tasks import Task
+from disio.manager.tracing import trace
 from disio.task.credibility import Rules
 from disio.unit.checking import read_checking
 from disio.unit.codec import check, decode
@@ -59,6 +60,7 @@ class Calls:
             grid.GetTask: self._task,
             grid.GetResults: self._results,
             grid.GetFailures: self._failures,
+            grid.GetBallot: self._ballot,
             grid.GetOutcomes: self._outcomes,
             grid.GetEvents: self._events,
             grid.GetAnswer: self._task_answer,
@@ -177,6 +179,9 @@ class Calls:
         ]
         more = bool(items) and await self._ledger.store.more_results(number, items[-1].index)
         return grid.ResultPage(items, more)
+
+    async def _ballot(self, request: grid.GetBallot) -> grid.BallotView:
+        return await trace(self._ledger, self._ledger.tasks.find(request.task), request.index)
 
     async def _failures(self, request: grid.GetFailures) -> grid.FailurePage:
         number = self._ledger.tasks.find(request.task).number

@@ -189,6 +189,7 @@ class Ledger:
         if outcome.vote is not None:
             payload, volunteer, digest, stint, position, lease, network, check = outcome.vote
             group.votes.append((number, payload, volunteer, digest, stint, position, lease, network, check))
+        task.disagreements += outcome.contradicts
         for verdict in outcome.verdicts:
             self._decide(task, verdict)
             self.tasks.changed(task)
@@ -226,21 +227,27 @@ class Ledger:
                 self.store.group.forgotten += [(queue.number, index) for index in queue.arbiter.forget_final()]
 
     def _decide(self, task: Task, verdict: Verdict) -> None:
-        payload, digest, former = verdict
+        payload, digest, former, doubt = verdict
         number = task.number
         arbiter = task.queue.arbiter
         if digest is None:
             self.store.group.verdicts[number, payload] = None
-            task.failed -= former == FAILURE
-            task.accepted -= former != FAILURE
+            if former == FAILURE:
+                task.failed -= 1
+            else:
+                task.doubt_sum *= 1 - 1 / max(1, task.accepted)
+                task.accepted -= 1
             return
         state = PayloadState.SET_ASIDE if digest == FAILURE else PayloadState.ACCEPTED
         final = not arbiter.knows(payload)
         self.store.group.verdicts[number, payload] = (number, payload, state, arbiter.stands_for(payload), final)
         if former is not None:
             return
-        task.failed += digest == FAILURE
-        task.accepted += digest != FAILURE
+        if digest == FAILURE:
+            task.failed += 1
+        else:
+            task.accepted += 1
+            task.doubt_sum += doubt
         if self.begun.pop((number, payload), None) is not None:
             self.store.group.checkpoints[number, payload] = None
         self.close(self.book.settle(number, payload))

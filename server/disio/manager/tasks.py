@@ -94,6 +94,8 @@ class Task:
     disagreements: int = 0
     """Votes that contradicted another one."""
     blacklisted: int = 0
+    doubt_sum: float = 0.0
+    """Of the accepted answers."""
     doubts: int = 0
     """What is being judged anew, as volunteers were blacklisted: the task does not end before that is done."""
     has_answer: bool = False
@@ -187,6 +189,7 @@ class Task:
             self.computing_ms,
             self.disagreements,
             self.blacklisted,
+            self.doubt_sum,
             self.number,
         )
 
@@ -225,7 +228,21 @@ class Task:
             owner=self.owner,
             sites=self.sites,
             warnings=self.warnings,
+            checked=self.rules.plain_votes != 1,
+            disagreements=self.disagreements,
+            blacklisted=self.blacklisted,
+            suspects=self.queue.arbiter.suspects if open_ else 0,
+            doubt=self.doubt_sum / self.accepted if self.accepted else 0.0,
+            shortage=self._shortage() if running and not self.settled else "",
         )
+
+    def _shortage(self) -> str:
+        needed, here = self.queue.arbiter.shortage
+        if here >= needed:
+            return ""
+        others = "of different networks; " if self.rules.by_network else "; "
+        present = "none is here" if not here else f"{here} {'is' if here == 1 else 'are'} here"
+        return f"needs answers from {needed} volunteers {others}{present}"
 
 
 class Tasks:

@@ -60,7 +60,7 @@ class Pick(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is now believed of a payload, and what was before; None: nothing, it is open.
+    """What is now believed of a payload, and what was before; None: nothing, it is open. ``doubt``: how much is left.
 
     The digest ``FAILURE``: it is set aside. Twice the same: another lease stands for it.
     """
@@ -68,6 +68,7 @@ class Verdict(NamedTuple):
     payload: int
     digest: bytes | None
     former: bytes | None = None
+    doubt: float = 0.0
 
 
 @dataclass(slots=True)
@@ -76,6 +77,8 @@ class Outcome:
 
     vote: VoteRow | None = None
     """The vote to be stored; None if the answer is of no use (twice, of a blacklisted volunteer, same network)."""
+    contradicts: bool = False
+    """Whether the vote contradicts an earlier one."""
     verdicts: "list[Verdict]" = field(default_factory=list)
     voters: list[VoterRow] = field(default_factory=list)
     """Volunteers of whom something else is to be stored. What the blacklisted among them voted on and is not in

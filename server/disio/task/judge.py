@@ -69,6 +69,8 @@ class Judge:
 
     def cast(self, vote: Vote, ballot: Ballot, outcome: Outcome) -> None:
         """A vote has come."""
+        others = (other.digest for other in ballot.votes.values() if other.digest != FAILURE)
+        outcome.contradicts = vote.digest != FAILURE and any(digest != vote.digest for digest in others)
         ballot.votes[vote.voter.name] = vote
         vote.voter.votes[vote.payload] = vote
         vote.stint.votes.append(vote)
@@ -95,7 +97,8 @@ class Judge:
 
     def keep_trying(self, ballot: Ballot, vote: Vote) -> None:
         """A trusted volunteer failed: it may try again where no other trusted one could."""
-        others = (v for v in self._voters.values() if v.trusted and v.present and v.name not in ballot.votes)
+        had = {vote.voter.name, *ballot.votes}
+        others = (v for v in self._voters.values() if v.trusted and v.present and v.name not in had)
         vote.again = not self._plain and vote.tries < FAILURES_NEEDED and next(others, None) is None
 
     def note_agreement(self, ballot: Ballot, outcome: Outcome) -> None:
@@ -146,7 +149,7 @@ class Judge:
             if ballot.accepted is not None:
                 self._reopen(ballot, outcome)
             self._learn(groups[0])
-            self._accept(ballot, groups[0].digest, outcome)
+            self._accept(ballot, groups, outcome)
         elif self._let_stand(ballot):
             outcome.verdicts.append(Verdict(ballot.payload, ballot.accepted, ballot.accepted))
 
@@ -173,10 +176,11 @@ class Judge:
     def _learn(self, lead: Group) -> None:
         self._usual_evidence += _LEARNING * (len(lead.vouched) / lead.votes - self._usual_evidence)
 
-    def _accept(self, ballot: Ballot, digest: bytes, outcome: Outcome) -> None:
+    def _accept(self, ballot: Ballot, groups: list[Group], outcome: Outcome) -> None:
+        digest = groups[0].digest
         self._docket.close(ballot, digest, for_checks=not self._plain and digest != FAILURE)
         self._let_stand(ballot)
-        outcome.verdicts.append(Verdict(ballot.payload, digest))
+        outcome.verdicts.append(Verdict(ballot.payload, digest, None, self.doubt(groups)))
         if self._plain:
             return
         self.note_agreement(ballot, outcome)

@@ -98,6 +98,25 @@ class Jury:
         ballot = self._ballots.get(payload)
         return [] if ballot is None else [vote.row() for vote in ballot.votes.values()]
 
+    @property
+    def suspects(self) -> int:
+        """Volunteers in memory that wait for a second opinion."""
+        return sum(voter.standing is Standing.SUSPECT for voter in self.voters.values())
+
+    @property
+    def shortage(self) -> tuple[int, int]:
+        """How many volunteers of different networks the next answers take, and how many are here."""
+        here = [voter for voter in self.voters.values() if voter.present and voter.standing is Standing.GOOD]
+        if not self._plain and any(voter.trusted for voter in here):
+            return 1, 1
+        networks = {voter.network or f"volunteer {voter.name}" for voter in here}
+        return self.rules.votes_to_start, len(networks)
+
+    def counting(self, payload: int) -> set[str]:
+        """Volunteers whose votes for a payload in memory count."""
+        ballot = self._ballots.get(payload)
+        return set() if ballot is None else {name for name, vote in ballot.votes.items() if vote.counts}
+
     def doubt(self, payload: int) -> float:
         """Upper bound of the probability that the leading answer to a begun payload is wrong; 1.0 without one."""
         return self._judge.doubt(self._ballots[payload].groups())

@@ -55,6 +55,14 @@ class Arbiter(Protocol):
     def ripe(self) -> bool:
         """Whether :meth:`forget_final` is worth its while."""
 
+    @property
+    def suspects(self) -> int:
+        """Volunteers whose votes rest until a second opinion is there."""
+
+    @property
+    def shortage(self) -> tuple[int, int]:
+        """How many volunteers of different networks the next answers take, and how many are here."""
+
     def add(self, payloads: Iterable[int]) -> None:
         """Payloads that may be begun."""
 
@@ -171,6 +179,16 @@ class FirstAnswer:
     def ripe(self) -> bool:
         """There is never anything to forget."""
         return False
+
+    @property
+    def suspects(self) -> int:
+        """Nobody is suspected."""
+        return 0
+
+    @property
+    def shortage(self) -> tuple[int, int]:
+        """One volunteer will do, whoever comes."""
+        return 0, 0
 
     def add(self, payloads: Iterable[int]) -> None:
         """New payloads, at the end."""

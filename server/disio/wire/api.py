@@ -143,11 +143,26 @@ class Task(Struct, kw_only=True):
     sites: list[str] = []
     warnings: list[str] = []
     """What the unit does that may not do in browsers, in words."""
+    checked: bool = False
+    """Whether answers are checked, or voted on."""
+    disagreements: int = 0
+    """Votes that contradicted an earlier one."""
+    blacklisted: int = 0
+    suspects: int = 0
+    doubt: float = 0.0
+    """The estimated share of wrong answers among the accepted ones."""
+    shortage: str = ""
+    """In words: which volunteers are missing for answers to be accepted; empty: none."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing will be computed any more."""
         return self.state in ENDED
+
+    @property
+    def executions_each(self) -> float:
+        """How often a payload was computed, on the average of those that are settled."""
+        return self.executions / max(1, self.accepted + self.failed)
 
     @property
     def seconds_left(self) -> float | None:
@@ -217,6 +232,41 @@ class EventLine(Struct, kw_only=True):
     event: Any
     encoded: str
     volunteer: str
+
+
+class Vote(Struct, kw_only=True):
+    """One answer to a payload, as stored. ``digest``: the beginning of what stands for it, in hexadecimal.
+
+    ``stint`` and ``position`` say when its lease was given, ``check`` that the payload had an accepted answer then;
+    ``counts``: the vote counts now; ``stands``: it is for the accepted answer. ``network`` is a salted hash.
+    """
+
+    lease: int
+    volunteer: str
+    network: str
+    failed: bool
+    digest: str
+    stint: int
+    position: int
+    check: bool
+    standing: str
+    trusted: bool
+    counts: bool
+    stands: bool
+    received: float
+    ms: float
+
+
+class Ballot(Struct, kw_only=True):
+    """Every vote for a payload, and in words why its answer is accepted or not."""
+
+    task: str
+    index: int
+    state: str
+    doubt: float
+    allowed: float
+    reason: str
+    votes: list[Vote]
 
 
 class FailureLine(Struct, kw_only=True):

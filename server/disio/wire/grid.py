@@ -354,6 +354,13 @@ class GetEvents(Message, tag="get_events", kw_only=True):
     wait: float = 0.0
 
 
+class GetBallot(Message, tag="get_ballot"):
+    """Every vote for a payload, and why it is accepted or not. Answered by :class:`BallotView`."""
+
+    task: str
+    index: Index
+
+
 class GetAnswer(Message, tag="get_answer"):
     """The task's answer: what ``reduce`` returned."""
 
@@ -405,6 +412,7 @@ Request = (
     | GetTask
     | GetResults
     | GetFailures
+    | GetBallot
     | GetOutcomes
     | GetEvents
     | GetAnswer
@@ -450,6 +458,52 @@ class TaskView(Message, tag="task_view", kw_only=True):
     sites: list[str] = []
     warnings: list[str] = []
     """What the unit does that may not do in browsers, in words."""
+    checked: bool = False
+    """Whether answers are checked, or voted on."""
+    disagreements: int = 0
+    """Votes that contradicted an earlier one."""
+    blacklisted: int = 0
+    suspects: int = 0
+    """Volunteers, of this task."""
+    doubt: float = 0.0
+    """The estimated share of wrong answers: the mean doubt of those that were accepted."""
+    shortage: str = ""
+    """In words: which volunteers are missing for answers to be accepted; empty: none."""
+
+
+class VoteView(Struct, frozen=True, kw_only=True):
+    """One vote for a payload, as stored. ``digest``: the beginning of what stands for the answer, in hexadecimal.
+
+    ``stint`` and ``position`` say when its lease was given; ``check``: the payload had an accepted answer then;
+    ``counts``: it counts now; ``stands``: it is for the accepted answer. ``network`` is a salted hash.
+    """
+
+    lease: int
+    volunteer: str
+    network: str
+    failed: bool
+    digest: str
+    stint: int
+    position: int
+    check: bool
+    standing: str
+    trusted: bool
+    counts: bool
+    stands: bool
+    received: float
+    ms: float
+
+
+class BallotView(Message, tag="ballot_view"):
+    """Answer to :class:`GetBallot`: every vote, the doubt that they leave, the doubt that is allowed, and why."""
+
+    task: str
+    index: int
+    state: str
+    doubt: float
+    allowed: float
+    reason: str
+    votes: list[VoteView]
 
 
 class TaskList(Message, tag="task_list"):
@@ -624,6 +678,7 @@ class Failure(Message, tag="failure"):
 
 Response = (
     TaskView
+    | BallotView
     | FilesView
     | KitView
     | TaskList

@@ -211,7 +211,7 @@ def test_an_accepted_answer_contradicted_twice_is_judged_anew() -> None:
     court.join("liar", "net-l")
     court.take("liar")
     court.answer("liar", 0, WRONG)
-    assert court.store(court.jury.leave("liar")).verdicts == [(0, WRONG, None)]
+    assert court.store(court.jury.leave("liar")).verdicts[0][:3] == (0, WRONG, None)
     verdicts = []
     for number in range(4):
         court.join(f"h{number}", f"net{number}")
@@ -219,7 +219,7 @@ def test_an_accepted_answer_contradicted_twice_is_judged_anew() -> None:
             verdicts += court.answer(f"h{number}", 0, RIGHT).verdicts
         verdicts += court.store(court.jury.leave(f"h{number}")).verdicts
         court.check()
-    assert verdicts == [(0, None, WRONG), (0, RIGHT, None)]
+    assert [verdict[:3] for verdict in verdicts] == [(0, None, WRONG), (0, RIGHT, None)]
     assert court.voters["liar"].standing is Standing.BLACKLISTED
     assert all(court.voters[f"h{number}"].standing is Standing.GOOD for number in range(4))
 
@@ -298,7 +298,7 @@ def test_an_answer_that_no_check_follows_has_no_evidence() -> None:
         court.answer("v", payload)
         order.append((payload, checked))
     last_check = max(place for place, (_, checked) in enumerate(order) if checked)
-    accepted = {payload for payload, digest, _ in court.store(court.jury.leave("v")).verdicts if digest == RIGHT}
+    accepted = {payload for payload, digest, *_ in court.store(court.jury.leave("v")).verdicts if digest == RIGHT}
     later = {payload for payload, _ in order[last_check + 1 :]}
     assert accepted, "answers before the last check are believed"
     assert all(len(court.jury.votes(payload)) > 1 for payload in accepted & later), "later ones need other votes"
@@ -319,7 +319,7 @@ def test_who_withholds_checks_gains_nothing_by_them() -> None:
             court.answer("picky", payload)
     verdicts = court.store(court.jury.leave("picky")).verdicts
     assert court.voters["picky"].picky_from == 12, "its first stint is the thirteenth"
-    assert not any(len(court.jury.votes(payload)) == 1 for payload, digest, _ in verdicts if digest is not None)
+    assert not any(len(court.jury.votes(payload)) == 1 for payload, digest, *_ in verdicts if digest is not None)
 
 
 def test_trusted_volunteers_are_believed_outright() -> None:

@@ -172,7 +172,7 @@ INSERT INTO answers (task, data) VALUES (?, ?);
 -- Where tasks stand.
 UPDATE tasks
 SET state = ?, error = ?, finished = ?, open = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
-    accepted = ?, failed = ?, executions = ?, computing_ms = ?, disagreements = ?, blacklisted = ?
+    accepted = ?, failed = ?, executions = ?, computing_ms = ?, disagreements = ?, blacklisted = ?, doubt_sum = ?
 WHERE number = ?;
 
 -- ==== removing what an ended task has, bit by bit; its own row is the last ====
@@ -294,6 +294,26 @@ FROM json_each(:volunteers) j CROSS JOIN voters v ON v.task = :task AND v.volunt
 -- Volunteers that are suspected, or blacklisted.
 SELECT volunteer, network, trusted, standing, picky_from, faults FROM voters
 WHERE task = :task AND standing <> 'good';
+
+-- name: get_verdict(task, index)^
+-- What is decided about a payload.
+SELECT state, lease FROM verdicts WHERE task = :task AND idx = :index;
+
+-- name: get_votes_for(task, index)
+-- All votes for a payload, in the order of their leases.
+SELECT v.*, w.standing, w.trusted, r.received, r.ms FROM votes v
+CROSS JOIN voters w ON w.task = v.task AND w.volunteer = v.volunteer
+CROSS JOIN results r ON r.lease = v.lease
+WHERE v.task = :task AND v.idx = :index
+ORDER BY v.lease;
+
+-- name: get_answers_for(task, index)
+-- Failures of a payload and the answer that was taken, where the first one is.
+SELECT lease, volunteer, outcome, received, ms FROM results WHERE task = :task AND idx = :index AND outcome = 1
+UNION
+SELECT r.lease, r.volunteer, r.outcome, r.received, r.ms FROM verdicts x CROSS JOIN results r ON r.lease = x.lease
+WHERE x.task = :task AND x.idx = :index
+ORDER BY 1;
 
 -- name: get_votes_of(task, volunteer, stint)
 -- Payloads that a volunteer voted on; of one stint if one is given.

@@ -179,6 +179,19 @@ class Store:
         rows = queries.get_votes_of(self._reader, task=task, volunteer=volunteer, stint=stint)
         return [row[0] async for row in rows]
 
+    async def verdict(self, task: int, index: int) -> sqlite3.Row | None:
+        """What is decided about a payload: state and lease."""
+        row: sqlite3.Row | None = await queries.get_verdict(self._reader, task=task, index=index)
+        return row
+
+    async def votes_for(self, task: int, index: int) -> list[sqlite3.Row]:
+        """All votes for a payload, with standing, trusted, received and ms."""
+        return [row async for row in queries.get_votes_for(self._reader, task=task, index=index)]
+
+    async def answers_for(self, task: int, index: int) -> list[sqlite3.Row]:
+        """Where the first answer is taken: lease, volunteer, outcome, received, ms of it and of failures."""
+        return [row async for row in queries.get_answers_for(self._reader, task=task, index=index)]
+
     async def bad_voters(self, task: int) -> list[VoterRow]:
         """Volunteers of a task that are suspected, or blacklisted."""
         return [_voter(row) async for row in queries.get_bad_voters(self._reader, task=task)]

@@ -20,6 +20,7 @@ class ManagerConfig:
         announce: let others find this manager by zeroconf.
         split_timeout: the longest that ``split`` may take from one payload to the next, in seconds.
         reduce_timeout: the longest that ``reduce`` may take, in seconds.
+        agree_timeout: the longest that ``agree`` may take for two answers, in seconds.
         sandbox_memory: address space of ``split`` and ``reduce``, in bytes.
         grace: how long leases wait for a volunteer whose distributor has vanished, in seconds.
     """
@@ -32,12 +33,18 @@ class ManagerConfig:
     split_timeout: float = 60.0
     reduce_timeout: float = 3600.0
     sandbox_memory: int = 2 * 1024**3
+    agree_timeout: float = 10.0
     grace: float = GRACE_SECONDS
 
     @property
     def split_limits(self) -> Limits:
         """What ``split`` may use."""
         return Limits(memory=self.sandbox_memory, silence=self.split_timeout)
+
+    @property
+    def agree_limits(self) -> Limits:
+        """What ``agree`` may use."""
+        return Limits(memory=self.sandbox_memory, silence=self.agree_timeout)
 
     @property
     def reduce_limits(self) -> Limits:

@@ -13,7 +13,7 @@ import structlog
 
 from disio.errors import CodecError
 from disio.manager.leases import Lease
-from disio.manager.ledger import MAX_RESULT_BYTES, Ledger
+from disio.manager.ledger import MAX_RESULT_BYTES, Answer, Ledger
 from disio.manager.links import Volunteer
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE
@@ -192,12 +192,11 @@ class Intake:
         if outcome == ANSWERED:
             task.pace.add(ms / 1000)
             queue.arbiter.patience = task.pace.patience
-        if ledger.book.close(lease):
+        late = not ledger.book.close(lease)
+        if not late:
             queue.leased -= 1
-        else:
-            queue.arbiter.lease(volunteer, index)  # late: it takes the payload up once more
         digest = FAILURE if outcome == FAILED else digest_of(data)
-        ledger.apply(task, queue.arbiter.answer(volunteer, index, digest, lease))
+        ledger.take(task, Answer(volunteer, index, digest, lease, late))
 
     def _reject(self, peer: bytes, message: Results, why: str) -> None:
         rejected = self._ledger.ack(peer, message.task, message.volunteer).rejected

@@ -50,6 +50,16 @@ class Promise(NamedTuple):
     states: list[bytes | None]
 
 
+class Answer(NamedTuple):
+    """What a volunteer answered for a lease. ``late``: the lease had ended."""
+
+    volunteer: str
+    payload: int
+    digest: bytes
+    lease: int
+    late: bool
+
+
 class Doubts(NamedTuple):
     """Volunteers of a task, and stints of some, whose stored votes are to be judged anew."""
 
@@ -75,6 +85,8 @@ class Ledger:
         self.promises = asyncio.Queue[Promise]()
         """Leases whose payloads are to be read."""
         self.doubts = asyncio.Queue[Doubts]()
+        self.uncompared = asyncio.Queue[tuple[Task, Answer]]()
+        """Answers that are to be compared with others."""
         self.unsplit = asyncio.Queue[Task]()
         """Tasks whose payloads are to be made."""
         self.settled = asyncio.Queue[Task]()
@@ -204,6 +216,24 @@ class Ledger:
             group.doubted_stints += [(number, *stint) for stint in outcome.shaken]
             task.doubts += 1
             self.doubts.put_nowait(Doubts(task, blacklisted, outcome.shaken))
+
+    def take(self, task: Task, answer: Answer) -> None:
+        """An answer has come: it is a vote, or to be compared with others first."""
+        arbiter = task.queue.arbiter
+        if task.has_agree and answer.digest != FAILURE and arbiter.to_compare(*answer[:3]):
+            self.store.group.uncompared.append((answer.lease, task.number))
+            self.uncompared.put_nowait((task, answer))
+        else:
+            self.believe(task, answer)
+
+    def believe(self, task: Task, answer: Answer, *, compared: bool = False) -> None:
+        """An answer is a vote."""
+        if compared:
+            self.store.group.compared.append((answer.lease,))
+            self.due.set()
+        if answer.late:
+            task.queue.arbiter.lease(answer.volunteer, answer.payload)  # it takes the payload up once more
+        self.apply(task, task.queue.arbiter.answer(answer.volunteer, answer.payload, answer.digest, answer.lease))
 
     def note_voter(self, task: Task, row: VoterRow) -> None:
         """Something is to be stored of a volunteer."""

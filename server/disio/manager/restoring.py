@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from disio.manager.ledger import Ledger
+from disio.manager.intake import digest_of
+from disio.manager.ledger import Answer, Ledger
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE, VoteRow
 from disio.task.model import LeaseState, TaskState
@@ -64,6 +65,10 @@ async def _restore_payloads(ledger: Ledger, task: Task) -> None:
         arbiter.recall(await ledger.store.bad_voters(number), (), {})
         await recall(ledger, task, [*waiting, *await ledger.store.doubted(number)])
     arbiter.add(index for index in waiting if not arbiter.knows(index))
+    uncompared = await ledger.store.uncompared(number)
+    arbiter.recall(await ledger.store.voters(number, [row[1] for row in uncompared]), (), {})
+    for lease, volunteer, index, data in uncompared:
+        ledger.uncompared.put_nowait((task, Answer(volunteer, index, digest_of(data), lease, late=True)))
 
 
 async def _restore_leases(ledger: Ledger, tasks: Mapping[int, Task], now: float) -> None:

@@ -1,4 +1,4 @@
-"""Runs a researcher's ``split`` and ``reduce`` in a subprocess with limits, so that nothing in it harms the manager.
+"""Runs a researcher's ``split``, ``agree`` and ``reduce`` in a subprocess with limits: nothing there harms the manager.
 
 The child is ``sandbox_child``. It makes payloads only as fast as they are taken (the pipe blocks it), and
 is ended when it says nothing for too long.
@@ -118,6 +118,35 @@ async def reduce(code: Code, limits: Limits, results: AsyncIterator[bytes]) -> b
         if kind != child.ANSWER:
             raise UnitError("reduce wrote to the manager's pipe; only its return value may come back")
         return body
+
+
+class Comparer:
+    """A subprocess that has the unit's ``agree`` compare answers, one pair after the other. A context manager."""
+
+    def __init__(self, code: Code, limits: Limits) -> None:
+        self._child = _Child("agree", code, limits, {"does": "agree"})
+        self._silence = limits.silence
+
+    async def __aenter__(self) -> "Comparer":
+        await self._child.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._child.__aexit__()
+
+    async def agree(self, one: bytes, other: bytes) -> bool:
+        """Whether two answers (codec bytes) count as the same.
+
+        Raises:
+            UnitError: ``agree`` raised, took too long, says something else the other way round, or does not
+                find an answer to be the same as itself.
+        """
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # receive tells why it died
+            await self._child.send(child.PACK, child.pack([one, other]))
+        kind, body = await self._child.receive(self._silence)
+        if kind != child.ANSWER or body not in (b"0", b"1"):
+            raise UnitError("agree wrote to the manager's pipe; only its return value may come back")
+        return body == b"1"
 
 
 async def _feed(process: "_Child", results: AsyncIterator[bytes]) -> None:
@@ -245,6 +274,8 @@ class _Child:
     def _silent(self, seconds: float) -> str:
         if self._name == "split":
             return f"split gave no payload for {seconds:g} s and was stopped; make it yield payloads as it goes"
+        if self._name == "agree":
+            return f"agree took more than {seconds:g} s and was stopped; make it do less"
         return f"reduce took more than {seconds:g} s and was stopped; make it do less, or raise --reduce-timeout"
 
     async def _death(self) -> str:

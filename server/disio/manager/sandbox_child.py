@@ -173,6 +173,22 @@ def _reduce(job: dict[str, Any], pipe: BinaryIO, source: BinaryIO) -> None:
     _send(pipe, ANSWER, answer)
 
 
+def _agree(job: dict[str, Any], pipe: BinaryIO, source: BinaryIO) -> None:
+    session = _session(job)
+    while True:
+        kind, body = _receive(source)
+        if kind != PACK:
+            return
+        (one, other), _ = unpack(body)
+        for answer in (one, other):
+            if not session.agree(answer, answer):
+                raise UnitError("agree(a, a) is false: an answer must count as the same as itself")
+        same = session.agree(one, other)
+        if same != session.agree(other, one):
+            raise UnitError(f"agree(a, b) is {same} and agree(b, a) is {not same}; the order must not matter")
+        _send(pipe, ANSWER, b"1" if same else b"0")
+
+
 def _results(source: BinaryIO) -> Iterator[bytes]:
     while True:
         kind, body = _receive(source)
@@ -238,6 +254,8 @@ def main() -> None:
     try:
         if job["does"] == "split":
             _split(job, pipe)
+        elif job["does"] == "agree":
+            _agree(job, pipe, source)
         else:
             _reduce(job, pipe, source)
     except DisioError as error:

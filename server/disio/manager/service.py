@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from disio.errors import ProtocolError
+from disio.manager.agreeing import compare_answers
 from disio.manager.calls import Calls
 from disio.manager.config import ManagerConfig
 from disio.manager.feeding import judge_anew, keep_promises, make_answer, make_payloads
@@ -96,6 +97,7 @@ class Service:
                 group.create_task(loop())
             group.create_task(keep_promises(self.ledger))
             group.create_task(judge_anew(self.ledger))
+            group.create_task(compare_answers(self.ledger, self._config.agree_limits))
             group.create_task(self._remover.run())
             group.create_task(self._files.collect())
             ready()

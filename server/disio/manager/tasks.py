@@ -347,6 +347,11 @@ class Tasks:
         except TimeoutError:
             pass
 
+    async def end_of(self, task: Task) -> None:
+        """Wait until a task has no open payloads any more."""
+        while task.state.under_way:
+            await self._news.wait()
+
     def close(self) -> None:
         """Tell nothing any more."""
         if self._timer is not None:

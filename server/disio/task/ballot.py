@@ -140,6 +140,8 @@ class Voter:
     leases: dict[int, Holding] = field(default_factory=dict)
     votes: "dict[int, Vote]" = field(default_factory=dict)
     """By payload: those in memory."""
+    comparing: set[int] = field(default_factory=set)
+    """Payloads that it has answered, and whose answers are still compared with others."""
     answered: int = 0
     faults: int = 0
     """Payloads on which it failed, and which others answered."""

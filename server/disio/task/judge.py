@@ -252,6 +252,7 @@ class Judge:
             self._ballots[payload].take_from(voter)
             self.due([self._ballots[payload]])
         voter.leases.clear()
+        voter.comparing.clear()
         voter.contested.clear()
         voter.votes.clear()
         voter.stint = None

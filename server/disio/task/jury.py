@@ -98,6 +98,28 @@ class Jury:
         ballot = self._ballots.get(payload)
         return [] if ballot is None else [vote.row() for vote in ballot.votes.values()]
 
+    def answers(self, payload: int) -> dict[bytes, int]:
+        """The digests of the answers to a payload in memory, and the first lease that each was given for."""
+        ballot = self._ballots.get(payload)
+        found: dict[bytes, int] = {}
+        for vote in [] if ballot is None else ballot.votes.values():
+            if vote.digest != FAILURE:
+                found.setdefault(vote.digest, vote.lease)
+        return found
+
+    def to_compare(self, volunteer: str, payload: int, digest: bytes) -> bool:
+        """Whether an answer is to be compared before it counts; it is then as good as come."""
+        ballot, voter = self._ballots.get(payload), self.voters.get(volunteer)
+        if ballot is None or voter is None:
+            return False
+        others = [self.voters[name] for name in ballot.holders]
+        if digest in self.answers(payload) or not (
+            self.answers(payload) or any(payload in other.comparing for other in others)
+        ):
+            return False
+        voter.comparing.add(payload)
+        return True
+
     @property
     def suspects(self) -> int:
         """Volunteers in memory that wait for a second opinion."""
@@ -195,6 +217,7 @@ class Jury:
         voter = self.voters.get(volunteer)
         if voter is None or (payload not in voter.leases and not self.lease(volunteer, payload)):
             return outcome
+        voter.comparing.discard(payload)
         stint, position, check = voter.leases.pop(payload)
         ballot = self._ballots[payload]
         ballot.holders.discard(volunteer)
@@ -219,7 +242,7 @@ class Jury:
         """
         outcome = Outcome()
         voter = self.voters.get(volunteer)
-        if voter is None or payload not in voter.leases:
+        if voter is None or payload not in voter.leases or payload in voter.comparing:
             return outcome
         stint, position, _ = voter.leases.pop(payload)
         ballot = self._ballots[payload]

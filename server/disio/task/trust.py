@@ -63,6 +63,12 @@ class Arbiter(Protocol):
     def shortage(self) -> tuple[int, int]:
         """How many volunteers of different networks the next answers take, and how many are here."""
 
+    def answers(self, payload: int) -> dict[bytes, int]:
+        """The digests of the answers to a payload in memory, and the first lease that each was given for."""
+
+    def to_compare(self, volunteer: str, payload: int, digest: bytes) -> bool:
+        """Whether an answer is to be compared before it counts; it is then as good as come."""
+
     def add(self, payloads: Iterable[int]) -> None:
         """Payloads that may be begun."""
 
@@ -189,6 +195,14 @@ class FirstAnswer:
     def shortage(self) -> tuple[int, int]:
         """One volunteer will do, whoever comes."""
         return 0, 0
+
+    def answers(self, payload: int) -> dict[bytes, int]:
+        """None is remembered."""
+        return {}
+
+    def to_compare(self, volunteer: str, payload: int, digest: bytes) -> bool:
+        """Whatever comes first is taken."""
+        return False
 
     def add(self, payloads: Iterable[int]) -> None:
         """New payloads, at the end."""

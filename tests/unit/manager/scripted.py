@@ -96,8 +96,10 @@ class ScriptedDistributor:
         assert self.welcome is not None
         return self.welcome
 
-    async def join(self, *volunteers: str, holding: dict[str, list[int]] | None = None) -> None:
-        """Announce volunteers."""
+    async def join(
+        self, *volunteers: str, holding: dict[str, list[int]] | None = None, network: str | None = None, key: str = ""
+    ) -> None:
+        """Announce volunteers, each of a network of its own unless one is named."""
         for volunteer in volunteers:
             await self.send(
                 grid.Joined(
@@ -106,6 +108,8 @@ class ScriptedDistributor:
                     agent=Agent(browser="script"),
                     workers=1,
                     holding=holding or {},
+                    network=f"net of {volunteer}" if network is None else network,
+                    key=key,
                 )
             )
 
@@ -152,7 +156,7 @@ class ScriptedDistributor:
                 for leases in by_task.values():
                     await self.answer(volunteer, leases, compute)
             else:
-                await self.until(lambda: volunteer not in self.dry)
+                await self.until(lambda: volunteer not in self.dry or bool(self.held.get(volunteer)))
             await self.want(volunteer, window)
 
     @contextlib.asynccontextmanager

@@ -315,6 +315,16 @@ SELECT r.lease, r.volunteer, r.outcome, r.received, r.ms FROM verdicts x CROSS J
 WHERE x.task = :task AND x.idx = :index
 ORDER BY 1;
 
+-- name: get_uncompared(task)
+-- Answers that are to be compared with others, in the order of their leases.
+SELECT r.lease, r.volunteer, r.idx, r.data FROM uncompared u CROSS JOIN results r ON r.lease = u.lease
+WHERE u.task = :task
+ORDER BY r.lease;
+
+-- name: get_answer_bytes(leases)
+-- What was answered for these leases (a JSON array), in their order.
+SELECT r.data FROM json_each(:leases) j CROSS JOIN results r ON r.lease = j.value ORDER BY j.key;
+
 -- name: get_votes_of(task, volunteer, stint)
 -- Payloads that a volunteer voted on; of one stint if one is given.
 SELECT idx FROM votes

@@ -179,6 +179,15 @@ class Store:
         rows = queries.get_votes_of(self._reader, task=task, volunteer=volunteer, stint=stint)
         return [row[0] async for row in rows]
 
+    async def uncompared(self, task: int) -> list[tuple[int, str, int, bytes]]:
+        """Answers that are to be compared with others: lease, volunteer, index, bytes."""
+        return [tuple(row) async for row in queries.get_uncompared(self._reader, task=task)]
+
+    async def answer_bytes(self, leases: Sequence[int]) -> list[bytes]:
+        """What was answered for these leases."""
+        wanted = msgspec.json.encode(leases).decode()
+        return [row[0] async for row in queries.get_answer_bytes(self._reader, leases=wanted)]
+
     async def verdict(self, task: int, index: int) -> sqlite3.Row | None:
         """What is decided about a payload: state and lease."""
         row: sqlite3.Row | None = await queries.get_verdict(self._reader, task=task, index=index)

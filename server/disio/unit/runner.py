@@ -190,7 +190,7 @@ class Session:
             UnitError: ``agree`` raised.
         """
         agree = self._function("agree")
-        if one == other or agree is None:
+        if agree is None:
             return one == other
         with self._told("agree"):
             return bool(agree(decode(one), decode(other)))

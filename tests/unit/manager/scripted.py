@@ -51,6 +51,8 @@ class ScriptedDistributor:
         self.acked: dict[int, int] = {}
         self.rejected: dict[int, str] = {}
         self.dry: set[str] = set()
+        self.called = 0
+        """How often it was told that there is work again."""
         self.joined: dict[str, grid.Joined] = {}
         self._numbers = 0
         self._replies: dict[int, asyncio.Future[grid.Response]] = {}
@@ -145,19 +147,15 @@ class ScriptedDistributor:
 
     async def work(self, volunteer: str, compute: Compute | None, *, window: int = 200) -> None:
         """Compute whatever comes for a volunteer until cancelled."""
-        await self.want(volunteer, window)
         while True:
-            await self.until(lambda: bool(self.held.get(volunteer)) or volunteer in self.dry)
-            held = self.held.pop(volunteer, [])
-            if held:
-                by_task: dict[str, list[Held]] = {}
-                for lease in held:
-                    by_task.setdefault(lease.task, []).append(lease)
-                for leases in by_task.values():
-                    await self.answer(volunteer, leases, compute)
-            else:
-                await self.until(lambda: volunteer not in self.dry or bool(self.held.get(volunteer)))
+            called = self.called
             await self.want(volunteer, window)
+            await self.until(lambda called=called: bool(self.held.get(volunteer)) or self.called != called)  # type: ignore[misc]
+            by_task: dict[str, list[Held]] = {}
+            for lease in self.held.pop(volunteer, []):
+                by_task.setdefault(lease.task, []).append(lease)
+            for leases in by_task.values():
+                await self.answer(volunteer, leases, compute)
 
     @contextlib.asynccontextmanager
     async def working(self, volunteers: Iterable[str], compute: Compute | None) -> AsyncIterator[None]:
@@ -253,6 +251,7 @@ class ScriptedDistributor:
                 case grid.Dry():
                     self.dry.update(message.volunteers)
                 case grid.Ready():
+                    self.called += 1
                     self.dry.clear()
                 case grid.Reply():
                     future = self._replies.pop(message.id, None)

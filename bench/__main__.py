@@ -9,7 +9,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from bench import boot, dispatch, efficiency, executor, packages, trust
+from bench import boot, dispatch, efficiency, executor, manners, packages, trust
 from bench.report import Report
 from disio.errors import DisioError
 
@@ -18,6 +18,7 @@ Measure = Callable[[argparse.Namespace, Console], Awaitable[Report]]
 BENCHMARKS: dict[str, tuple[Measure, str]] = {
     "boot": (boot.measure, "how fast an interpreter is ready in a browser, beside plain Pyodide"),
     "efficiency": (efficiency.measure, "how much of a worker's time is spent computing; trivial payloads a second"),
+    "manners": (manners.measure, "the share of a core that a visitor gives, how soon it stops, whether the page waits"),
     "dispatch": (dispatch.measure, "durable results a second through manager and distributor, beside Dask"),
     "executor": (
         executor.measure,

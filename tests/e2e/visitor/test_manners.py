@@ -17,9 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from disio.errors import BrowserError
 from disio.testing import Grid, find_browser, open_browser, open_site
+from disio.testing.cost import renderer_seconds
 
 from .conftest import Visit, Visits
-from .processes import renderer_seconds
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
@@ -45,7 +45,7 @@ ANIMATED = """<!doctype html><html lang="en"><title>An animated page</title><h1>
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
 async def test_share_of_a_core(visit: Visits, share: float) -> None:
-    """Over some seconds the time spent computing is the share that was asked for; `bench share` measures 30 seconds."""
+    """Over some seconds the time spent computing is the share that was asked for; `bench manners` takes 30."""
     async with visit(attributes={**STEADY, "data-cpu": str(share)}) as visitor:
         await visitor.computing()
         await visitor.until("status.acknowledged > 20")

@@ -1,4 +1,4 @@
-"""The wall clock may jump by years, forwards and backwards: no lease ends early, none lasts for ever, nothing is lost."""
+"""The wall clock may jump by years, forwards and backwards: no lease ends early or lasts for ever, nothing is lost."""
 
 import time
 from pathlib import Path

@@ -27,7 +27,7 @@ from disio.errors import BundleError, UnitError
 
 OLDEST_PIP: Final = Version("23.1")
 _SECONDS: Final = 900.0
-_QUIET: Final = ("--disable-pip-version-check", "--no-input", "--quiet", "--progress-bar", "off")
+_QUIET: Final = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _pip(wanted: Sequence[Requirement], wheels: Sequence[Path], distribution: Di
         ]
         done = run_tool(arguments, "pip")
     if done.returncode != 0:
-        raise UnitError(_reason(done.stderr, distribution))
+        raise UnitError(_reason(done.stderr, done.stdout, distribution))
     return sorted(folder.glob("*.whl"))
 
 
@@ -190,14 +190,12 @@ def run_tool(arguments: Sequence[str], name: str) -> "subprocess.CompletedProces
         raise UnitError(f"{name} cannot be run: {error}") from None
 
 
-def _reason(stderr: str, distribution: Distribution) -> str:
+def _reason(stderr: str, stdout: str, distribution: Distribution) -> str:
     """What pip said, without its advice and what is beside the point."""
     lines = [line.removeprefix("ERROR: ").strip() for line in stderr.splitlines() if line.startswith(("ERROR: ", " "))]
-    kept = [
-        line
-        for line in dict.fromkeys(lines)
-        if line and not line.startswith(("To fix this", "1. ", "2. ", "Location "))
-    ]
+    kept = [line for line in dict.fromkeys(lines) if line and not line.startswith(_ADVICE)]
+    _, _, causes = stdout.partition("The conflict is caused by:\n")
+    kept += [line.strip() for line in causes.partition("\n\n")[0].splitlines()]
     said = "; ".join(_shortened(line) for line in kept[:8]) or stderr.strip()[-1000:] or "pip said nothing"
     pyodide, python = distribution.bundle.manifest.pyodide, distribution.python_version
     return (
@@ -206,6 +204,9 @@ def _reason(stderr: str, distribution: Distribution) -> str:
         f"cp{python.replace('.', '')}-{distribution.platform}, or in Pyodide's distribution, whose compiled packages "
         f"have the versions of its lock ({MIRROR} names a mirror of their files)"
     )
+
+
+_ADVICE: Final = ("To fix this", "1. ", "2. ", "Location ", "ResolutionImpossible")
 
 
 def _shortened(line: str) -> str:

@@ -14,11 +14,14 @@ from disio.cli.checking import check_first
 from disio.cli.commands import JsonOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.cli.results import printable, write_chunks
+from disio.client import sources
 from disio.client.kits import data_paths
-from disio.client.local import LocalProgress, LocalRun, read_unit, run_local
+from disio.client.local import LocalProgress, LocalRun, run_local
+from disio.client.local_packages import place
 from disio.errors import UsageError
 from disio.figures import duration, rate
 from disio.unit import codec
+from disio.unit.contract import load_unit
 from disio.wire.api import encode
 
 
@@ -56,12 +59,16 @@ def run(
     if not local:
         raise UsageError("say --local to run it on this machine; to run it on a grid use `disio submit`")
     tell_sweep(given)
+    source = sources.read(module, None, None)
+    unit = load_unit(source.source, source.filename)
+    where = place(source, unit.metadata)
     with _Bar() as bar:
         ran = run_local(
-            read_unit(module),
+            unit,
             given.params,
             payloads=given.payloads,
             data=data_paths(parse_data(data)),
+            place=where,
             processes=processes,
             on_progress=bar.show,
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from disio.client.local_packages import HERE, Place
 from disio.client.local_pool import SPLIT_SECONDS, Finished, Pool
 from disio.errors import UsageError
 from disio.unit import codec
@@ -120,6 +121,7 @@ def run_local(
     *,
     payloads: Iterable[Any] | None = None,
     data: Mapping[str, Path] | None = None,
+    place: Place = HERE,
     processes: int | None = None,
     split_timeout: float = SPLIT_SECONDS,
     limit: int | None = None,
@@ -134,6 +136,7 @@ def run_local(
         params: values that the codec takes.
         payloads: take the place of ``split``.
         data: files of shared data by name.
+        place: where its packages are; see :func:`disio.client.local_packages.place`.
         processes: how many compute at a time; default: one for each core that this process may use.
         split_timeout: the longest that ``split`` may take from one payload to the next, in seconds.
         limit: only the first so many payloads; all if left out.
@@ -151,6 +154,7 @@ def run_local(
         "params": base64.b64encode(codec.encode(dict(params))).decode(),
         "max_result_bytes": codec.MAX_BYTES,
         "files": {name: str(path) for name, path in (data or {}).items()},
+        "module": place.module,
     }
     results: dict[int, LocalResult] = {}
     failures: dict[int, LocalFailure] = {}
@@ -175,7 +179,9 @@ def run_local(
     timeout = unit.metadata.timeout
     times = {"timeout": timeout, "split_timeout": split_timeout}
     given = None if payloads is None else map(codec.encode, payloads)
-    with Pool(unit.source, json.dumps(info), processes=count, limit=limit, payloads=given, **times) as pool:
+    with Pool(
+        unit.source, json.dumps(info), processes=count, limit=limit, payloads=given, paths=place.paths, **times
+    ) as pool:
         pool.run(take, tell)
         ordered = [results[index] for index in sorted(results)]
         whole = unit.has_reduce and not failures

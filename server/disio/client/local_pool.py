@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -54,9 +54,13 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 class _Process:
     """One process, a thread that reads from it, and what it has been given to compute."""
 
-    def __init__(self, source: str, info: str, events: "SimpleQueue[tuple[_Process, Frame | None]]") -> None:
+    def __init__(
+        self, source: str, info: str, paths: Sequence[str], events: "SimpleQueue[tuple[_Process, Frame | None]]"
+    ) -> None:
         # The same hashes everywhere, as in the browser, where all interpreters come from one snapshot.
         environment = {**_ONE_THREAD, **os.environ, "PYTHONHASHSEED": "0"}
+        if paths:
+            environment["PYTHONPATH"] = os.pathsep.join((*paths, os.environ.get("PYTHONPATH", ""))).rstrip(os.pathsep)
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "disio.unit.process"],
             stdin=subprocess.PIPE,
@@ -122,10 +126,12 @@ class Pool:
         split_timeout: float,
         limit: int | None = None,
         payloads: Iterator[bytes] | None = None,
+        paths: Sequence[str] = (),
     ) -> None:
         self.log = ""
         self._source = source
         self._info = info
+        self._paths = paths
         self._count = processes
         self._timeout = timeout
         self._split_timeout = split_timeout
@@ -197,7 +203,7 @@ class Pool:
                 return self._checked(frame, "reduce")[1]
 
     def _start(self) -> _Process:
-        return _Process(self._source, self._info, self._events)
+        return _Process(self._source, self._info, self._paths, self._events)
 
     def _take_given(self, given: Iterator[bytes]) -> None:
         """Payloads that did not come from ``split``, as far as they are needed soon."""

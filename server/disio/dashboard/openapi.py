@@ -14,7 +14,6 @@ _MODELS: Final = (
     api.Task,
     api.TaskCollection,
     api.Deletion,
-    api.Ballot,
     api.ResultLine,
     api.FailureLine,
     api.OutcomeLine,

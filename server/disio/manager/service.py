@@ -234,9 +234,7 @@ class Service:
             case grid.Joined():
                 ledger.join(distributor, message, now)
             case grid.Left():
-                gone = links.volunteers.get(message.volunteer)
-                if gone is not None and links.leave(distributor, message.volunteer):
-                    self._intake.left(gone)
+                if links.leave(distributor, message.volunteer):
                     ledger.leave(message.volunteer)
             case grid.GetFile():
                 self._group.create_task(self._send_file(distributor.peer, message))

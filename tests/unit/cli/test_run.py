@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.bundle import wheels
+
 from .conftest import Run
 
 UNIT = '''"""Squares."""
@@ -89,3 +91,30 @@ def test_files_that_cannot_be_used(
     assert told.returncode == said[0], told.stderr
     assert said[1] in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_unit_with_packages_runs_here(disio: Run, tmp_path: Path) -> None:
+    """What is not installed is installed apart, a folder is a unit, and shared data is where it lies."""
+    wheels.wheel(tmp_path, "tinypackage")
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "inner.py").write_text("FACTOR = 3\n")
+    (folder / "__init__.py").write_text(
+        '# /// script\n# dependencies = ["tinypackage"]\n# ///\nimport tinypackage\nfrom .inner import FACTOR\n'
+        "def run(payload, ctx):\n    return payload * FACTOR + tinypackage.VALUE + len(open(ctx.data('text')).read())\n"
+    )
+    (tmp_path / "text.txt").write_text("four")
+    variables = {"DISIO_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    arguments = ["-p", "stop=3", "--data", f"text={tmp_path / 'text.txt'}", "--processes", 1]
+    told = disio("run", folder, "--local", *arguments, **variables)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout) == [5, 8, 11]
+
+
+def test_a_package_that_cannot_be_installed_is_told(disio: Run, tmp_path: Path) -> None:
+    """With pip's words, and what to do."""
+    path = tmp_path / "unit.py"
+    path.write_text('# /// script\n# dependencies = ["disio-has-none"]\n# ///\ndef run(payload): return 1\n')
+    told = disio("run", path, "--local", "-p", "stop=1", DISIO_CACHE=str(tmp_path / "cache"), PIP_NO_INDEX="1")
+    assert told.returncode == 1
+    assert "No matching distribution found for disio-has-none" in " ".join(told.stderr.split())

@@ -23,7 +23,7 @@
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
     h2 { color: light-dark(#123, #eef); font-size: 15px; margin: 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
-    button { font: inherit; font-weight: 600; padding: 6px 16px; margin-inline: 0 8px; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
+    button { font: inherit; font-weight: 600; padding: 6px 16px; margin: 2px 8px 0 0; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
     p + button { color: var(--paper); background: var(--go); border-color: var(--go) }
     button:focus-visible { outline: 3px solid var(--go); outline-offset: 3px }
   `;

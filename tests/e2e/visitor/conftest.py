@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Frame, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Frame, Page, async_playwright
 
 from disio.assets import asset
 from disio.errors import BrowserError
@@ -34,6 +34,12 @@ class Visit:
     def bridge(self) -> Frame:
         """The frame with badge and panel."""
         return next(frame for frame in self.page.frames if "/bridge.html" in frame.url)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        """Keep what a site owner would worry about."""
+        unknown = "directive 'webrtc'" in message.text  # of the cell's policy; not every browser has it, and says so
+        if message.type in ("error", "warning") and not unknown:
+            self.said.append(message.text)
 
     async def status(self) -> dict[str, Any]:
         """What the site is told."""
@@ -101,7 +107,7 @@ async def visit(grid: Grid, chromium: Browser) -> Visits:
             page.set_default_timeout(WAIT)
             found = Visit(page)
             page.on("request", lambda request: found.requests.append(request.url))
-            page.on("console", lambda said: found.said.append(said.text) if said.type in ("error", "warning") else None)
+            page.on("console", found.hear)
             page.on("pageerror", lambda error: found.said.append(str(error)))
             if before is not None:
                 await before(page)

@@ -68,7 +68,7 @@ class Delivery:
                 row, times_up = 0, link.times_up
             try:
                 await self._note(link)
-                row = await self._send(link, row)
+                row = await self._send(link, row, times_up)
             except StoreError as error:
                 _log.warning("the spool cannot be tidied for now", manager=link.manager, reason=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -87,10 +87,9 @@ class Delivery:
                 link.done = done + link.done
             raise
 
-    async def _send(self, link: Link, row: int) -> int:
-        """Send what comes after a row, as much as may be under way; the last row that was sent."""
-        times_up = link.times_up
-        while link.up and link.under_way.size < _UNDER_WAY_BYTES:
+    async def _send(self, link: Link, row: int, times_up: int) -> int:
+        """Send what comes after a row, as much as may be under way and while the link stands; the last row sent."""
+        while link.up and link.times_up == times_up and link.under_way.size < _UNDER_WAY_BYTES:
             parcel = await self._spool.after(link.manager, row)
             if parcel is None or link.times_up != times_up or not link.post(parcel.results):
                 break

@@ -287,6 +287,19 @@ async def linked(data: Path, *volunteers: str, **options: Any) -> AsyncIterator[
         yield distributor
 
 
+@contextlib.asynccontextmanager
+async def linked_twice(data: Path, **options: Any) -> AsyncIterator[tuple[ScriptedDistributor, ScriptedDistributor]]:
+    """A manager, and two distributors that have said hello."""
+    async with (
+        manager(data, **options) as address,
+        ScriptedDistributor(address, "d1") as one,
+        ScriptedDistributor(address, "d2") as other,
+    ):
+        await one.hello()
+        await other.hello()
+        yield one, other
+
+
 SCRIPT = """
 import asyncio, json, pathlib, sys
 from disio.manager import ManagerConfig, serve

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from disio.wire import grid
 
-from .scripted import ScriptedDistributor, linked, manager
+from .scripted import ScriptedDistributor, linked, linked_twice, manager
 
 DOUBLE = '"""Doubles."""\ndef run(payload):\n    return payload * 2\n'
 
@@ -91,13 +91,7 @@ async def test_volunteer_that_leaves_loses_its_leases_at_once(tmp_path: Path) ->
 
 async def test_volunteer_may_come_back_by_another_distributor(tmp_path: Path) -> None:
     """Leases move with their volunteer; the old distributor's word that it left changes nothing."""
-    async with (
-        manager(tmp_path) as address,
-        ScriptedDistributor(address, "d1") as old,
-        ScriptedDistributor(address, "d2") as new,
-    ):
-        await old.hello()
-        await new.hello()
+    async with linked_twice(tmp_path) as (old, new):
         await old.join("v1")
         task = await old.submit(DOUBLE, {"stop": 10})
         (lease,) = await old.leases("v1", 1)
@@ -137,13 +131,7 @@ async def test_volunteer_announced_by_a_distributor_that_has_lost_it(tmp_path: P
 
 async def test_demand_shows_where_a_volunteer_is(tmp_path: Path) -> None:
     """While two distributors say that they have it, the one that asks for it is given work."""
-    async with (
-        manager(tmp_path) as address,
-        ScriptedDistributor(address, "d1") as one,
-        ScriptedDistributor(address, "d2") as other,
-    ):
-        await one.hello()
-        await other.hello()
+    async with linked_twice(tmp_path) as (one, other):
         await one.join("v1")
         await other.join("v1")
         await one.submit(DOUBLE, {"stop": 10})
@@ -153,13 +141,7 @@ async def test_demand_shows_where_a_volunteer_is(tmp_path: Path) -> None:
 
 async def test_what_was_given_where_a_volunteer_was_not_goes_out_again_soon(tmp_path: Path) -> None:
     """Leases sent to a connection that had ended unnoticed do not wait for their deadline."""
-    async with (
-        manager(tmp_path, grace=0.3) as address,
-        ScriptedDistributor(address, "d1") as old,
-        ScriptedDistributor(address, "d2") as new,
-    ):
-        await old.hello()
-        await new.hello()
+    async with linked_twice(tmp_path, grace=0.3) as (old, new):
         await old.join("v1")
         await new.join("v1")
         task = await new.submit(DOUBLE, {"stop": 1})
@@ -186,13 +168,7 @@ async def test_returning_volunteer_goes_on_with_what_it_held(tmp_path: Path) -> 
 
 async def test_vanished_distributors_volunteers_are_waited_for_and_then_not(tmp_path: Path) -> None:
     """When a distributor falls silent, its volunteers' leases go out again after the time of grace."""
-    async with (
-        manager(tmp_path, grace=0.5) as address,
-        ScriptedDistributor(address, "d1") as gone,
-        ScriptedDistributor(address, "d2") as there,
-    ):
-        await gone.hello()
-        await there.hello()
+    async with linked_twice(tmp_path, grace=0.5) as (gone, there):
         await gone.join("v1")
         await there.join("v2")
         task = await gone.submit(DOUBLE, {"stop": 4})

@@ -6,7 +6,7 @@ from disio.unit.codec import decode, encode
 from disio.wire import grid
 from disio.wire.volunteer import ResultItem
 
-from .scripted import ScriptedDistributor, linked, manager
+from .scripted import linked, linked_twice
 
 DOUBLE = '"""Doubles."""\ndef run(payload):\n    return payload * 2\n'
 PARAMS = {"stop": 10}
@@ -30,13 +30,7 @@ async def test_result_that_comes_twice_is_acknowledged_twice_and_counted_once(tm
 
 async def test_two_distributors_deliver_the_same_result(tmp_path: Path) -> None:
     """A volunteer that moved has sent it by both, one of which spooled it: both are acknowledged, it counts once."""
-    async with (
-        manager(tmp_path) as address,
-        ScriptedDistributor(address, "d1") as one,
-        ScriptedDistributor(address, "d2") as other,
-    ):
-        await one.hello()
-        await other.hello()
+    async with linked_twice(tmp_path) as (one, other):
         await one.join("v1")
         task = await one.submit(DOUBLE, {"stop": 10})
         held = await one.leases("v1", 4)

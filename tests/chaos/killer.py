@@ -8,7 +8,8 @@ from typing import Final
 
 from tests.chaos.namespaces import set_network
 from tests.chaos.schedule import Fault, Kind
-from tests.chaos.world import Volunteers, World
+from tests.chaos.victims import Volunteers
+from tests.chaos.world import World
 
 AT_ONCE: Final = 3
 """So many faults last at the same time at most: some way through the grid is to be left."""

@@ -15,8 +15,9 @@ from tests.chaos.killer import Killer
 from tests.chaos.namespaces import Namespaces
 from tests.chaos.processes import Memory, adopt_orphans, descendants
 from tests.chaos.schedule import Fault, make_schedule
+from tests.chaos.victims import GridProcess
 from tests.chaos.work import Work, make_work
-from tests.chaos.world import MANAGERS, GridProcess, World
+from tests.chaos.world import MANAGERS, World
 
 GROWTH_MIB: Final = 64
 """What a manager or a distributor may take beyond what it had when it was warm."""

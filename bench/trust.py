@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.report import Report
 from bench.sabotage import KINDS, TABS, VISIT, Found, Kind, simulate
+from bench.trust_grid import measure_grid
 from disio.task.credibility import Rules
 
 PAYLOADS = 20_000
@@ -99,12 +100,26 @@ async def measure(options: argparse.Namespace, console: Console) -> Report:
             _add(report, case, kind, runs)
         votes, executions = first_to(case.bad, case.error_rate)
         report.add(f"{case.name}_first_to_{votes}_executions", executions)
+    await _measure_manager(report, 300 if options.quick else 2000, console)
     report.notes += [f"{kind}: {text}" for kind, text in KINDS.items()]
     report.notes.append(
         "executions: the mean at the sabotage rate that costs most, checks counted; error: wrong answers that stood "
         f"at the end, all rates together; error_upper: its {CONFIDENCE:.0%} confidence bound"
     )
     return report
+
+
+async def _measure_manager(report: Report, payloads: int, console: Console) -> None:
+    """The same rules in a real manager, through its socket, with the saboteurs of the first case."""
+    bad, stated, rate = 0.2, 1e-3, 0.1
+    console.print(f"a real manager: {payloads:,} payloads, {bad:.0%} bad", style="dim")
+    checking = {"error_rate": stated, "assume_bad": bad}
+    found = await measure_grid(checking, bad, rate, payloads=payloads, seed=1)
+    votes, executions = first_to(bad, stated)
+    report.add("manager_executions", found.executions / found.payloads)
+    report.add("manager_wrong", float(found.wrong), ("<=", math.ceil(stated * payloads)))
+    report.add("manager_blacklisted", float(found.blacklisted))
+    report.add(f"manager_first_to_{votes}_executions", executions)
 
 
 def _add(report: Report, case: Case, kind: Kind, runs: list[Found]) -> None:

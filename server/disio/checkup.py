@@ -43,7 +43,7 @@ class Kind(Struct, frozen=True):
     application_id: int
     version: int
     """The newest schema that this version of Disio knows."""
-    look: Callable[[sqlite3.Connection], Iterator[Finding]]
+    look: Callable[[sqlite3.Connection, Path], Iterator[Finding]]
 
 
 def kind_of(directory: Path, kinds: Sequence[Kind]) -> Kind | None:
@@ -115,7 +115,7 @@ def _look_at_database(connection: sqlite3.Connection, path: Path, kind: Kind) ->
     if missing:
         yield Finding(Level.WRONG, f"{missing:,} rows refer to others that are not there", _ways_out(path))
     if version == kind.version:
-        yield from kind.look(connection)
+        yield from kind.look(connection, path.parent)
 
 
 def _ways_out(path: Path) -> str:

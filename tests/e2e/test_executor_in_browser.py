@@ -3,16 +3,21 @@
 import asyncio
 import math
 import sys
+from concurrent.futures import BrokenExecutor
+from typing import Any
 
+import numpy as np
 import pytest
 
 from disio import Client, Executor
 from disio.client.remote import RemoteTraceback
+from disio.errors import BundleError, UnitError
 from disio.testing import Grid
+from tests.packages import use_cache
 
 from .conftest import Volunteers
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SCALE = 3
 
@@ -41,6 +46,33 @@ async def test_functions_are_called_in_a_browser(grid: Grid, volunteers: Volunte
             assert caught.value.args == (4,)
             assert isinstance(caught.value.__cause__, RemoteTraceback)
             assert "raise KeyError(number)" in str(caught.value.__cause__)
+
+    async with volunteers(grid.url):
+        await asyncio.to_thread(work)
+
+
+def eigenvalues(matrix: Any) -> Any:
+    """Uses a package."""
+    return np.linalg.eigvalsh(matrix + matrix.T)
+
+
+async def test_functions_with_packages_are_called_in_a_browser(
+    grid: Grid, volunteers: Volunteers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function that uses numpy gets arrays and gives arrays, where its executor names the package."""
+    use_cache(monkeypatch)
+    matrices = [np.arange(9.0).reshape(3, 3) * n for n in range(5)]
+
+    def work() -> None:
+        with Client(grid.client.url) as client, Executor(client, dependencies=["numpy"]) as executor:
+            try:
+                results = list(executor.map(eigenvalues, matrices, timeout=150))
+            except BrokenExecutor as error:
+                if isinstance(error.__cause__, BundleError | UnitError):
+                    pytest.skip(f"no packages here: {error}")
+                raise
+        for matrix, result in zip(matrices, results, strict=True):
+            assert np.allclose(result, eigenvalues(matrix))
 
     async with volunteers(grid.url):
         await asyncio.to_thread(work)

@@ -184,14 +184,17 @@ async def cancel_task(task: str) -> Response:
     return _json(await asking.cancel(links(), task))
 
 
-@blueprint.get("/tasks/<task>/votes/<int:index>")
+@blueprint.get("/tasks/<task>/votes/<index>")
 @tag(["tasks"])
 @operation_id("get_votes")
 @document_response(api.Ballot)
 @document_response(api.ErrorBody, 404)
-async def get_votes(task: str, index: int) -> Response:
+@document_response(api.ErrorBody, 400)
+async def get_votes(task: str, index: str) -> Response:
     """Every vote for a payload, and why its answer is accepted or not."""
-    return _json(await asking.ballot(links(), task, min(index, api.MAX_INTEGER)))
+    if not (index.isdecimal() and len(index) < 19):
+        raise UsageError(f"{index[:40]!r} is no payload's index; write a whole number from 0 on")
+    return _json(await asking.ballot(links(), task, int(index)))
 
 
 @blueprint.post("/tasks/<task>/pause")

@@ -14,6 +14,7 @@ _MODELS: Final = (
     api.Task,
     api.TaskCollection,
     api.Deletion,
+    api.Ballot,
     api.ResultLine,
     api.FailureLine,
     api.OutcomeLine,

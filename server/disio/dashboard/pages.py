@@ -124,9 +124,10 @@ async def failures_part(task: str) -> str:
 async def votes_part(task: str) -> str:
     """The votes for one payload, as a part of the task's page."""
     text = request.args.get("index", "")
-    index = int(text) if text.isdecimal() and len(text) < 16 else -1
+    if not (text.isdecimal() and len(text) < 19):
+        return await render_template("part_votes.html", ballot=None, problem="Write the index of a payload.")
     try:
-        return await render_template("part_votes.html", ballot=await asking.ballot(links(), task, index))
+        return await render_template("part_votes.html", ballot=await asking.ballot(links(), task, int(text)))
     except NotFoundError as error:
         return await render_template("part_votes.html", ballot=None, problem=str(error))
 

@@ -18,7 +18,7 @@ _queries: Any = aiosql.from_path(Path(__file__).parent / "checkup.sql", "sqlite3
 _decode_items = msgspec.msgpack.Decoder(list[ResultItem]).decode
 
 
-def _look(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _look(connection: sqlite3.Connection, _directory: Path) -> Iterator[Finding]:
     unreadable = sum(not _readable(items, length) for _row, items, length in _queries.get_parcels(connection))
     if unreadable:
         yield Finding(

@@ -11,11 +11,11 @@ from disio.errors import ConflictError, UnitError
 from disio.filestore import FileStore
 from disio.manager.shelf import Shelf, clear, shelve
 from disio.manager.store import Store
+from disio.manager.store.checkup import FOLDER
 from disio.unit.contract import Unit
 from disio.wire import grid
 from disio.wire.kit import Kit
 
-FOLDER: Final = "files"
 UNPACKED: Final = "packages"
 SPARE_SECONDS: Final = 24 * 3600.0
 """Files that no task names are kept so long: their task may still be submitted."""

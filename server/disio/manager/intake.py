@@ -17,6 +17,7 @@ from disio.manager.ledger import MAX_RESULT_BYTES, Answer, Ledger
 from disio.manager.links import Volunteer
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE
+from disio.task.model import TaskState
 from disio.unit.codec import TooLargeError, check
 from disio.unit.context import MAX_EVENT_BYTES, MAX_STATE_BYTES
 from disio.wire.grid import Checkpoint, Event, Results
@@ -25,6 +26,10 @@ from disio.wire.volunteer import ANSWERED, FAILED, ResultItem
 _log = structlog.get_logger("disio.manager")
 
 MAX_FAILURE_BYTES: Final = 256 * 1024
+VANISHED: Final = (
+    "again and again, volunteers left while they computed this payload: it may end the tabs that compute it, or take "
+    "longer than visitors stay (ctx.checkpoint has the next one go on)"
+)
 
 
 class FailureReport(msgspec.Struct, frozen=True):
@@ -117,14 +122,43 @@ class Intake:
             if known is not None:
                 ledger.links.answered(known, done - failed, failed)
             ledger.tasks.changed(task)
-            ledger.settle(task)
+            self._conclude(task)
         return unknown
+
+    def left(self, volunteer: Volunteer) -> None:
+        """A volunteer is gone, without a word about what it was computing; others may have gone so before.
+
+        Its leases are to be ended after this.
+        """
+        ledger = self._ledger
+        for lease in ledger.book.first(volunteer.id, volunteer.workers):
+            found = ledger.book.find(lease)
+            task = None if found is None else ledger.tasks.by_number(found.batch.task)
+            if found is None or task is None or not task.poison.vanished(found.payload):
+                continue
+            outcome, data = _failure("crash", VANISHED)
+            self._store(task, ResultItem(lease, outcome, len(data), 0.0), found, (outcome, data), time.time())
+            ledger.tasks.changed(task)
+            self._conclude(task)
+
+    def _conclude(self, task: Task) -> None:
+        """Results of a task were taken in: it may be at its end, or nobody should be given more of it."""
+        self._ledger.settle(task)
+        if task.state is TaskState.RUNNING and task.poison.many:
+            self._ledger.pause(
+                task,
+                f"paused by the manager: {task.poison.crashes:,} payloads ended the interpreters or tabs that computed "
+                f"them, and no more came back whole. `disio results {task.id} --failures` tells of them, "
+                f"`disio resume {task.id}` tries again, `disio cancel {task.id}` gives it up",
+            )
 
     def checkpoint(self, message: Checkpoint, now: float) -> None:
         """Take a state in, if it is one of an open lease of this volunteer's; all else is passed over."""
         sound = self._of_open_lease(message, MAX_STATE_BYTES)
         if sound is not None:
-            self._ledger.keep(*sound, message.data, now)
+            task, volunteer, payload = sound
+            task.poison.got_on(payload)
+            self._ledger.keep(task, volunteer, payload, message.data, now)
 
     def event(self, message: Event) -> None:
         """Take an event in, if it is one of an open lease of this volunteer's; all else is passed over."""
@@ -192,6 +226,12 @@ class Intake:
         if outcome == ANSWERED:
             task.pace.add(ms / 1000)
             queue.arbiter.patience = task.pace.patience
+            task.poison.got_on(index)
+            task.poison.answered()
+        elif _read_report(data).kind == "crash":
+            task.poison.crashed()
+        else:
+            task.poison.answered()
         late = not ledger.book.close(lease)
         if not late:
             queue.leased -= 1

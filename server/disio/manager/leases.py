@@ -80,6 +80,10 @@ class LeaseBook:
         leases = self._held.get(volunteer)
         return len(leases) if leases else 0
 
+    def first(self, volunteer: str, count: int) -> list[int]:
+        """The oldest open leases of a volunteer, in order: what it is computing, as it goes by this order."""
+        return heapq.nsmallest(count, self._held.get(volunteer, ()))
+
     def holders(self) -> list[str]:
         """Volunteers with open leases."""
         return [volunteer for volunteer, leases in self._held.items() if leases]

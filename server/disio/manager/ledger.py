@@ -18,6 +18,7 @@ from disio.manager.store import Store
 from disio.manager.tasks import Task, Tasks
 from disio.task.ballot import FAILURE, Outcome, Standing, Verdict, VoterRow
 from disio.task.model import PayloadState, TaskState
+from disio.task.poison import Poison
 from disio.task.schedule import Schedule
 from disio.unit.codec import MAX_BYTES
 from disio.wire.grid import Ack, FromManager, Grant, Joined, Ready, Revoke, TaskInfo
@@ -451,6 +452,7 @@ class Ledger:
             return
         task.move(TaskState.RUNNING)
         task.error = ""
+        task.poison = Poison()
         self.schedule.open(task.queue)
         if not task.split_done:
             self.unsplit.put_nowait(task)

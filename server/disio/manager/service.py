@@ -234,7 +234,9 @@ class Service:
             case grid.Joined():
                 ledger.join(distributor, message, now)
             case grid.Left():
-                if links.leave(distributor, message.volunteer):
+                gone = links.volunteers.get(message.volunteer)
+                if gone is not None and links.leave(distributor, message.volunteer):
+                    self._intake.left(gone)
                     ledger.leave(message.volunteer)
             case grid.GetFile():
                 self._group.create_task(self._send_file(distributor.peer, message))

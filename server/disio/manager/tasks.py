@@ -17,6 +17,7 @@ from disio.manager.store import Store
 from disio.task.credibility import Rules
 from disio.task.model import TaskState, move
 from disio.task.pace import Pace
+from disio.task.poison import Poison
 from disio.task.schedule import TaskQueue
 from disio.task.trust import FirstAnswer, arbiter
 from disio.wire.grid import TaskList, TaskView
@@ -101,6 +102,7 @@ class Task:
     has_answer: bool = False
     version: int = 0
     queue: TaskQueue = field(init=False)
+    poison: Poison = field(default_factory=Poison)
     pace: Pace = field(default_factory=Pace)
     meter: Meter = field(default_factory=Meter)
     room: asyncio.Event = field(default_factory=asyncio.Event)

@@ -52,6 +52,24 @@ async def test_values_come_back_exactly(grid: Grid, unit: Path) -> None:
     assert [result.index async for result in client.results(task.id, after=0, limit=1)] == [1]
 
 
+async def test_votes_are_told(grid: Grid, unit: Path) -> None:
+    """A client may ask how answers are to be checked, and sees why each is believed."""
+    client = grid.client
+    task = await client.submit(unit, {"count": 2, "pair": 0}, checking={"error_rate": 0.01, "assume_bad": 0.1})
+    ended = await client.wait(task.id, timeout=30)
+    assert (ended.checked, ended.accepted, ended.blacklisted) == (True, 2, 0)
+    ballot = await client.votes(task.id, 1)
+    assert (ballot.state, ballot.allowed) == ("accepted", 0.01)
+    assert "believed outright" in ballot.reason
+    assert [vote.trusted for vote in ballot.votes if vote.stands]
+    with pytest.raises(NotFoundError, match="no payload 2"):
+        await client.votes(task.id, 2)
+    with pytest.raises(UsageError, match="error_rate is 2"):
+        await client.submit(unit, {"count": 2, "pair": 0}, checking={"error_rate": 2})
+    with pytest.raises(UnitError, match="did you mean quorum"):
+        await client.submit(unit, {"count": 2, "pair": 0}, checking={"quorums": 2})
+
+
 async def test_the_blocking_client_does_the_same(grid: Grid, unit: Path) -> None:
     """The client without asyncio gives the same tasks, results, failures and answer."""
 

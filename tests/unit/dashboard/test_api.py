@@ -280,6 +280,7 @@ async def test_the_openapi_document_is_whole(http: httpx.AsyncClient) -> None:
         "/api/tasks/{task}",
         "/api/tasks/{task}/cancel",
         "/api/tasks/{task}/kit",
+        "/api/tasks/{task}/votes/{index}",
         "/api/tasks/{task}/lock",
         "/api/files",
         "/api/files/{sha256}",

@@ -1,6 +1,7 @@
 """``disio backup`` and ``disio doctor`` with a manager's real data, sound and damaged."""
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -15,8 +16,9 @@ import pytest
 
 from disio.checkup import Finding, Level, look
 from disio.errors import StoreError
+from disio.filestore import FileStore
 from disio.manager.store import Store
-from disio.manager.store.checkup import MANAGER, back_up
+from disio.manager.store.checkup import FOLDER, MANAGER, back_up
 from disio.manager.store.opening import DATABASE
 from disio.unit.codec import decode
 
@@ -242,3 +244,25 @@ async def test_a_directory_in_use_is_refused_and_said_to_be(data: Path) -> None:
             async with Store(data):
                 pass
         assert "a manager is using it now" in (await disio("doctor", data)).stdout
+
+
+def test_files_that_tasks_need_are_looked_at_and_copied(data: Path, tmp_path: Path) -> None:
+    """A file of a task's kit is in the copy; one that is missing or altered is told, and no copy is called whole."""
+    content = b"shared data"
+    sha256 = hashlib.sha256(content).hexdigest()
+    kit = json.dumps({"data": {"table.csv": {"sha256": sha256, "size": len(content)}}})
+    with closing(sqlite3.connect(data / DATABASE)) as database:
+        database.execute("UPDATE tasks SET kit = ? WHERE number = 1", (kit,))
+        database.commit()
+    assert any("is missing" in finding.what for finding in diagnosed(data))
+    FileStore(data / FOLDER).put(sha256, len(content), 0, content)
+    assert diagnosed(data) == []
+    back_up(data, tmp_path, lambda _done, _total: None)
+    copy = FileStore(tmp_path / FOLDER).path(sha256)
+    assert copy is not None
+    assert copy.read_bytes() == content
+    copy.write_bytes(b"shared dat4")
+    assert any("is altered" in finding.what for finding in diagnosed(tmp_path))
+    (tmp_path / "again").mkdir()
+    with pytest.raises(StoreError, match="missing or altered"):
+        back_up(tmp_path, tmp_path / "again", lambda _done, _total: None)

@@ -1,29 +1,65 @@
 """A manager's database looked at for what does not fit together, and copied."""
 
 import contextlib
+import hashlib
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import aiosql
+import msgspec
 
 from disio import sqlite
 from disio.checkup import Finding, Kind, Level
+from disio.errors import StoreError
+from disio.filestore import FileStore
 from disio.manager.store.opening import APPLICATION_ID, DATABASE, SCHEMAS
+from disio.wire.kit import Kit
 
+FOLDER: Final = "files"
+"""Where packages and data of tasks lie in the data directory."""
 _REPORT: Final = "keep a copy by `disio backup`, and report this: it is a bug in Disio"
 
 _queries: Any = aiosql.from_path(Path(__file__).parent / "checkup.sql", "sqlite3")
 
 
-def _look(connection: sqlite3.Connection) -> Iterator[Finding]:
-    before = len(wrong := list(_mismatches(connection)))
+def _look(connection: sqlite3.Connection, directory: Path) -> Iterator[Finding]:
+    wrong = list(_mismatches(connection))
     yield from wrong
-    if not before:
+    if not wrong:
         yield Finding(Level.GOOD, "tasks, payloads, leases, results and verdicts fit together")
     states = ", ".join(f"{count:,} {state}" for state, count in _queries.get_states(connection)) or "none yet"
     yield Finding(Level.GOOD, f"tasks of manager {_queries.get_manager(connection)}: {states}")
+
+    yield from _files(connection, directory)
+
+
+def _files(connection: sqlite3.Connection, directory: Path) -> Iterator[Finding]:
+    kept, wrong, whole = FileStore(directory / FOLDER), 0, 0
+    for sha256 in sorted(_named(connection)):
+        path = kept.path(sha256)
+        if path is None or _hash_of(path) != sha256:
+            wrong += 1
+            yield Finding(
+                Level.WRONG,
+                f"the file {sha256} that tasks need is {'missing' if path is None else 'altered'}",
+                "copy it from a backup; or delete it, and submit a task that names it again, which brings it back",
+            )
+        else:
+            whole += 1
+    if whole and not wrong:
+        yield Finding(Level.GOOD, f"all {whole:,} files of packages and data that tasks need are whole")
+
+
+def _named(connection: sqlite3.Connection) -> set[str]:
+    return {sha256 for (kit,) in _queries.get_kits(connection) for sha256 in msgspec.json.decode(kit, type=Kit).sizes()}
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _mismatches(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -53,7 +89,7 @@ MANAGER: Final = Kind("manager", DATABASE, APPLICATION_ID, len(SCHEMAS), _look)
 
 
 def back_up(directory: Path, target: Path, on_progress: Callable[[int, int], None]) -> None:
-    """Copy a manager's database, running or not, into another directory that a manager can be started with.
+    """Copy a manager's database and files, running or not, into another directory that a manager can be started with.
 
     Raises:
         StoreError: it cannot be copied.
@@ -61,3 +97,15 @@ def back_up(directory: Path, target: Path, on_progress: Callable[[int, int], Non
     sqlite.copy(directory / DATABASE, target / DATABASE, on_progress)
     with contextlib.closing(sqlite3.connect(target / DATABASE)) as copied:
         _queries.set_copy_apart(copied)
+        named = _named(copied)
+    source = FileStore(directory / FOLDER)
+    for sha256 in sorted(named):
+        path = source.path(sha256)
+        if path is None or _hash_of(path) != sha256:
+            raise StoreError(
+                f"the database is copied to {target}, but the file {sha256} that its tasks need is missing or altered "
+                f"in {directory}; `disio doctor` says more about it"
+            )
+        copy = target / path.relative_to(directory)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)

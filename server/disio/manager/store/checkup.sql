@@ -25,7 +25,10 @@ WHERE r.lease IS NULL OR r.outcome <> v.state - 1;
 -- Leases of tasks that hand out nothing any more, or of payloads that are settled.
 SELECT count(*) FROM leases l JOIN tasks t ON t.number = l.task
 WHERE t.state NOT IN ('running', 'paused')
-    OR EXISTS (SELECT 1 FROM verdicts v WHERE v.task = l.task AND v.idx = l.idx);
+    OR (
+        l.is_check = 0
+        AND EXISTS (SELECT 1 FROM verdicts v WHERE v.task = l.task AND v.idx = l.idx AND v.final = 1)
+    );
 
 -- name: get_counts()
 -- What tasks say of themselves beside what their rows say.
@@ -51,6 +54,10 @@ WHERE coalesce(t.state NOT IN ('running', 'paused'), 1)
 -- Leases and results whose ids could be given again.
 SELECT (SELECT count(*) FROM leases WHERE id >= m.value) + (SELECT count(*) FROM results WHERE lease >= m.value)
 FROM meta m WHERE m.key = 'leases';
+
+-- name: get_kits()
+-- What tasks need beside their units' sources.
+SELECT DISTINCT kit FROM tasks WHERE state <> 'deleting';
 
 -- name: get_manager()$
 -- This manager's id.

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from disio.manager.feeding import fill
+from disio.manager.feeding import fill, judge_doubts
 from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
 from disio.manager.matching import match
@@ -44,6 +44,8 @@ volunteers = st.sampled_from(VOLUNTEERS)
 
 class Moves(RuleBasedStateMachine):
     """Volunteers ask, answer, fail, leave, come back; leases expire; the manager restarts."""
+
+    asked = Rules(error_rate=1)
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +94,13 @@ class Moves(RuleBasedStateMachine):
             self.ledger.keep_promise(promise)
         outbox = self.ledger.take_outbox()
         await self.store.commit()
+        while not self.ledger.doubts.empty():
+            judging = asyncio.ensure_future(judge_doubts(self.ledger, self.ledger.doubts.get_nowait()))
+            while not judging.done():
+                await asyncio.sleep(0)
+                await self.store.commit()
+            await judging
+            await self.store.commit()
         for _, message in outbox:
             if isinstance(message, grid.Grant):
                 for item in message.items:
@@ -129,7 +138,7 @@ class Moves(RuleBasedStateMachine):
                 has_split=True,
                 has_reduce=False,
                 created=time.time(),
-                rules=Rules(error_rate=1),
+                rules=self.asked,
             )
             self.store.group.tasks.append(task.new_row())
             self.ledger.open(task)
@@ -216,9 +225,9 @@ class Moves(RuleBasedStateMachine):
         self.run(self.deliver(volunteer, [lease], fails=False))
         assert self.task.executions == before
 
-    async def deliver(self, volunteer: str, leases: list[int], *, fails: bool) -> None:
+    async def deliver(self, volunteer: str, leases: list[int], *, fails: bool, answer: bytes = b"1") -> None:
         """Results arrive; those that the book does not know are looked up."""
-        body = FAILURE if fails else b"1"
+        body = FAILURE if fails else answer
         items = [ResultItem(lease, int(fails), len(body), 1.0) for lease in leases]
         message = grid.Results(self.task.id, volunteer, items, body * len(items))
         unknown = self.intake.take(PEER, message, self.now)
@@ -283,6 +292,8 @@ class Moves(RuleBasedStateMachine):
         if self.number and self.running:
             task = self.task
             assert task.queue.leased == len(self.ledger.book)
+            assert task.accepted + task.failed <= self.payloads
+        if self.number and self.running and self.asked.plain_votes == 1:
             out = sum(bool(self.ledger.book.leases_of(self.number, index)) for index in range(self.payloads))
             assert out <= task.queue.leased, "a copy of what is out for long is one more lease"
             assert task.queue.arbiter.waiting + out + task.accepted + task.failed == self.payloads
@@ -303,17 +314,26 @@ class Moves(RuleBasedStateMachine):
         """With willing volunteers the task comes to its end, each payload settled once."""
 
         async def step() -> None:
+            turn = 0
             while self.running:
                 self.now += 200.0
                 self.ledger.expire(self.now)
-                for volunteer in VOLUNTEERS:
+                turn += 1
+                willing = VOLUNTEERS if self.asked.plain_votes == 1 else [f"new {turn} {n}" for n in range(4)]
+                for volunteer in willing:
+                    self.leases.setdefault(volunteer, set())
                     joined = grid.Joined(volunteer=volunteer, site="", agent=Agent(), workers=1)
                     self.ledger.join(self.distributor, joined, self.now)
                     self.ledger.links.want(self.distributor, [grid.Ask(volunteer, 100)])
                 await self.round()
-                for volunteer in VOLUNTEERS:
-                    await self.deliver(volunteer, sorted(self.leases[volunteer]), fails=False)
+                for volunteer in willing:
+                    if self.running:
+                        await self.deliver(volunteer, sorted(self.leases[volunteer]), fails=False)
                     self.leases[volunteer].clear()
+                for volunteer in willing if self.asked.plain_votes != 1 else ():
+                    if self.ledger.links.leave(self.distributor, volunteer):
+                        self.ledger.leave(volunteer)
+                await self.round()
             results = await self.store.results(self.number, -1, 10_000)
             failures = await self.store.failures(self.number, -1, 10_000)
             settled = [row["idx"] for row in results] + [row["idx"] for row, _ in failures]
@@ -338,14 +358,54 @@ class MovesToTheEnd(Moves):
             super().teardown()
 
 
+class CheckedMoves(MovesToTheEnd):
+    """As ``MovesToTheEnd``, where answers are judged together, and some are lies."""
+
+    asked = Rules(error_rate=0.05, assume_bad=0.2, stint=2, check_share=0.5)
+
+    @invariant()
+    def counters_equal_the_database(self) -> None:
+        """What the task counts is what is stored, each payload has one verdict at most, and memory says the same."""
+
+        async def look() -> None:
+            await self.round()
+            results = await self.store.results(self.number, -1, 10_000)
+            failures = await self.store.failures(self.number, -1, 10_000)
+            assert (len(results), len(failures)) == (self.task.accepted, self.task.failed)
+
+        if self.number:
+            self.run(look())
+
+    @precondition(lambda self: any(self.leases.values()))
+    @rule(data=st.data())
+    def lie(self, data: st.DataObject) -> None:
+        """A volunteer gives a wrong answer, the same one as all liars."""
+        volunteer = data.draw(st.sampled_from([name for name, held in self.leases.items() if held]))
+        lease = data.draw(st.sampled_from(sorted(self.leases[volunteer])))
+        self.leases[volunteer].discard(lease)
+        self.sent.append((volunteer, lease))
+        self.run(self.deliver(volunteer, [lease], fails=False, answer=b"2"))
+        self.want(volunteer, 10)
+
+    @precondition(lambda self: self.number and self.running)
+    @rule()
+    def restart_changes_nothing(self) -> None:
+        """The manager is killed and started again: the same is believed."""
+        before = self.task.accepted, self.task.failed, self.task.executions, self.task.blacklisted
+        self.restart()
+        after = self.task.accepted, self.task.failed, self.task.executions, self.task.blacklisted
+        assert after == before
+
+
 @pytest.mark.slow
-def test_any_order_of_events_settles_every_payload_once() -> None:
+@pytest.mark.parametrize("moves", [MovesToTheEnd, CheckedMoves])
+def test_any_order_of_events_settles_every_payload_once(moves: type[Moves]) -> None:
     """Whatever happens in whatever order, each payload is settled once, and acknowledged results stay."""
     run_state_machine_as_test(
-        MovesToTheEnd,
+        moves,
         settings=settings(
-            max_examples=60,
-            stateful_step_count=40,
+            max_examples=60 if moves is MovesToTheEnd else 8,
+            stateful_step_count=40 if moves is MovesToTheEnd else 20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=False,

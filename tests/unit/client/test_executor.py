@@ -36,6 +36,11 @@ def failing(number: int) -> int:
     return number
 
 
+def rest(seconds: float) -> None:
+    """A call that takes a while, of which nothing is known when it is first made."""
+    time.sleep(seconds)
+
+
 async def on(grid: Grid, work: Callable[[Executor], None], **options: Any) -> None:
     """Do something with an executor, in a thread of its own."""
 
@@ -88,7 +93,7 @@ async def test_calls_can_be_cancelled_and_waited_for(grid: Grid) -> None:
         assert {future.result() for future in futures.as_completed(calls, timeout=30)} == {n * n for n in range(20)}
         with pytest.raises(TimeoutError):
             list(executor.map(time.sleep, [0, 0, 2], timeout=0.5))
-        slow = [executor.submit(time.sleep, 0.1) for _ in range(60)]
+        slow = [executor.submit(rest, 0.1) for _ in range(200)]
         with pytest.raises(TimeoutError):
             slow[-1].result(timeout=0.01)
         executor.shutdown(wait=False, cancel_futures=True)
@@ -220,9 +225,10 @@ async def test_cancelled_calls_are_not_made(grid: Grid) -> None:
     """A call that was cancelled before it was sent is never made, and says so."""
 
     def work(executor: Executor) -> None:
-        blocking = [executor.submit(time.sleep, 0.2) for _ in range(FIRST_PAYLOADS * 2)]
+        blocking = [executor.submit(time.sleep, 0.2) for _ in range(FIRST_PAYLOADS * 16)]
         assert blocking[-1].cancel()
         with pytest.raises(CancelledError):
             blocking[-1].result()
+        executor.shutdown(cancel_futures=True)
 
     await on(grid, work)

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from disio.distributor import DistributorConfig, serve
 from disio.filestore import CHUNK_BYTES
 from disio.wire import grid, volunteer
+from disio.wire.kit import FileRef, Kit
 from disio.wire.volunteer import Agent, Hello, LeaseItem, ResultItem, Results, pack, unpack_to_volunteer
 from disio.wire.zmq import Listener
 
@@ -75,11 +76,17 @@ class ScriptedManager:
     async def send(self, message: grid.FromManager) -> None:
         assert await self._listener.send(self._peer, message)
 
-    async def describe(self, number: int = 1, *, source: bytes = b"def run(p): return p\n") -> str:
-        """Describe a task to the distributor; its id."""
+    async def describe(
+        self, number: int = 1, *, source: bytes = b"def run(p): return p\n", data: bytes | None = None
+    ) -> str:
+        """Describe a task to the distributor, with one file of shared data if it is given; its id."""
         task = f"{self.id}-{number}"
         sha256 = hashlib.sha256(source).hexdigest()
         self._files[sha256] = source
+        shared = {}
+        if data is not None:
+            shared["table"] = FileRef(hashlib.sha256(data).hexdigest(), len(data))
+            self._files[shared["table"].sha256] = data
         await self.send(
             grid.TaskInfo(
                 task=task,
@@ -90,6 +97,7 @@ class ScriptedManager:
                 timeout=30.0,
                 max_result_bytes=1_000_000,
                 params=b"{}",
+                kit=Kit(data=shared),
             )
         )
         self._described.add(task)

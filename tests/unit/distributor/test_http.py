@@ -208,6 +208,29 @@ async def test_unit_with_a_wrong_hash(
         assert (await http.get(f"/files/{sha256}")).status_code == 404
 
 
+async def test_files_of_a_kit(manager: ScriptedManager, distributor: Distributor, http: httpx.AsyncClient) -> None:
+    """Shared data of many pieces is fetched ahead, served whole, in ranges and compressed, and kept on disk."""
+    data = b"".join(b"%d\n" % number for number in range(500_000))
+    address = f"/files/{hashlib.sha256(data).hexdigest()}"
+    async with distributor.browser() as browser:
+        await browser.hello()
+        await manager.saw(grid.Joined)
+        await manager.describe(5, data=data)
+        await manager.saw(grid.GetFile, lambda wanted: wanted.offset > 2_000_000)
+        whole = await http.get(address, headers={"accept-encoding": "identity"})
+        assert whole.content == data
+        assert "immutable" in whole.headers["cache-control"]
+        part = await http.get(address, headers={"range": "bytes=100-199", "accept-encoding": "gzip"})
+        assert (part.status_code, part.content) == (206, data[100:200])
+        assert part.headers["content-range"] == f"bytes 100-199/{len(data)}"
+        assert (await http.get(address, headers={"range": "bytes=99999999-"})).status_code == 416
+        await manager.__aexit__()
+        answer = whole
+        while "content-encoding" not in answer.headers:  # it is compressed meanwhile
+            answer = await http.get(address, headers={"accept-encoding": "gzip"})
+        assert answer.content == data
+
+
 async def test_own_page(http: httpx.AsyncClient, distributor: Distributor) -> None:
     """Anyone can volunteer at the distributor itself; consent by address is honoured from this machine only."""
     page = (await http.get("/")).text

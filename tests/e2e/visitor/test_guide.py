@@ -41,7 +41,7 @@ async def test_examples(visit: Visits, grid: Grid, number: int) -> None:
         assert visitor.said == []
 
 
-def test_there_are_examples() -> None:
+async def test_there_are_examples() -> None:
     """What the tests look for in the guide is found."""
     assert len(EXAMPLES) >= 7
     assert len(POLICY) == 1

@@ -71,7 +71,9 @@ Visits = Callable[..., AbstractAsyncContextManager[Visit]]
 async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
     """A grid whose work does not end in a test's time."""
     async with Grid(tmp_path_factory.mktemp("grid")) as opened:
-        await opened.client.submit(asset("workunits") / "pi_digits.py", {"start": 800, "digits": 10_000_000, "chunk": 2})
+        await opened.client.submit(
+            asset("workunits") / "pi_digits.py", {"start": 800, "digits": 10_000_000, "chunk": 2}
+        )
         yield opened
 
 

@@ -93,7 +93,7 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "prepare", pyodide: string, asm: string}} Prepare blob: URLs of Pyodide's scripts
  * @typedef {{type: "boot", module: WebAssembly.Module, stdlib: ArrayBuffer, lock: ArrayBuffer,
  *   snapshots: ArrayBuffer[]}} Boot the snapshots that may be used, the best first
- * @typedef {{type: "open", source: string, info: string, share: number, packs: ArrayBuffer[], folder: string,
+ * @typedef {{type: "open", source: string, info: string, share: number, alive: string, packs: ArrayBuffer[], folder: string,
  *   data: Record<string, Blob>}} Open a unit; `info` is JSON, see `disio.unit.runner`; `share`: of its time to compute, 0 to 1;
  *   packages come with it, and shared data, which is mounted in this folder
  * @typedef {{type: "slice", items: string, data: Uint8Array<ArrayBuffer>, budget: number}} Slice payloads; `items` is JSON:

@@ -67,6 +67,8 @@ export class Interpreter {
   since;
   #started = 0;
   #hasFiles = false;
+  /** The address that the worker takes as a sign that it is wanted. */
+  #alive = "";
   #opening = false;
   #late = 0;
   /** When it last kept a state. */
@@ -138,7 +140,8 @@ export class Interpreter {
     this.share = share;
     this.#opening = true;
     const { source, info, kit } = unit;
-    this.#tell({ type: "open", source, info, share, folder: DATA_FOLDER, ...this.#runtime.kit(kit) });
+    this.#alive = URL.createObjectURL(new Blob([], { type: "text/javascript" }));
+    this.#tell({ type: "open", source, info, share, alive: this.#alive, folder: DATA_FOLDER, ...this.#runtime.kit(kit) });
   }
 
   /** @param {boolean} on whether somebody looks at pictures */
@@ -201,6 +204,7 @@ export class Interpreter {
    */
   end() {
     this.state = "ended";
+    URL.revokeObjectURL(this.#alive);
     this.#worker?.terminate();
     const left = this.slices;
     this.slices = [];

@@ -24,9 +24,8 @@ def run(payload):
     while True:
         pass
 """
-LIMIT_SECONDS = 3.0
-"""Chromium ends a worker that does not come to rest by itself after two seconds."""
-UNDER_LOAD = 2.0
+LIMIT_SECONDS = 1.0
+UNDER_LOAD = 1.8
 """The machine that runs the tests may be busy: the limit is this much longer there, and the figure is printed."""
 
 
@@ -66,10 +65,10 @@ async def gone(browser: Browser, threads: set[int], began: float) -> float:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at threads in /proc")
-async def test_cancel_and_pause_end_the_workers_within_seconds(
+async def test_cancel_and_pause_end_the_workers_within_a_second(
     grid: Grid, volunteers: Volunteers, tmp_path: Path
 ) -> None:
-    """However long a payload would take, its worker has ended soon after the command; what is next is computed."""
+    """However long a payload would take, its worker has ended a second after the command; what is next is computed."""
     unit = tmp_path / "endless.py"
     unit.write_text(ENDLESS)
     async with volunteers(grid.url) as (browser,):

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
+from itertools import chain
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -29,6 +31,7 @@ PICTURES: Final = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 CSV_COLUMNS: Final = ("index", "payload", "result", "ms", "volunteer", "settled", "votes")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -426,7 +429,7 @@ async def _stream(chunks: AsyncIterator[bytes], content_type: str, filename: str
 
     response = Response(whole(), content_type=content_type)
     response.timeout = None
-    response.headers["Content-Disposition"] = f'inline; filename="{filename}"'
+    response.headers["Content-Disposition"] = f'inline; filename="{_UNSAFE.sub("_", filename)}"'
     return response
 
 
@@ -452,12 +455,16 @@ async def _packs(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[
 
 
 async def _csv(lines: AsyncIterator[api.ResultLine]) -> AsyncIterator[bytes]:
-    yield _csv_rows([CSV_COLUMNS])
+    heading: list[Iterable[Any]] = [CSV_COLUMNS]  # not before the first results: what fails before has its status
     async for batch in _batches(lines):
-        yield _csv_rows(
+        rows = (
             (line.index, _cell(line.payload), _cell(line.result), line.ms, line.volunteer, line.settled, line.votes)
             for line in batch
         )
+        yield _csv_rows(chain(heading, rows))
+        heading = []
+    if heading:
+        yield _csv_rows(heading)
 
 
 def _csv_rows(rows: Iterable[Iterable[Any]]) -> bytes:

@@ -81,7 +81,9 @@ def _answer_errors(app: Quart) -> None:
     async def refused(error: HTTPException) -> Response:
         status = error.code or 500
         message = _MESSAGES.get(status) or (error.description or error.name)
-        return await _error(status, error.name.lower().replace(" ", "_"), message)
+        response = await _error(status, error.name.lower().replace(" ", "_"), message)
+        response.headers.extend(header for header in error.get_headers() if header[0] in ("Allow", "Retry-After"))
+        return response
 
     @app.errorhandler(Exception)
     async def unexpected(error: Exception) -> Response:

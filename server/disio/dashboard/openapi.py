@@ -48,6 +48,12 @@ def _content(model: Any) -> dict[str, Any]:
     return {"application/json": reference}
 
 
+_OTHERWISE: Final = {
+    "description": "What was asked for does not fit, or cannot be.",
+    "content": _content(api.ErrorBody),
+}
+
+
 class Provider(OpenAPIProvider):
     """Describes bodies by reference; quart-schema's own way loses structs that stand inside others."""
 
@@ -56,7 +62,19 @@ class Provider(OpenAPIProvider):
         document = super().schema()
         _, components = msgspec.json.schema_components(_MODELS, ref_template=_REFERENCE)
         document["components"]["schemas"] = components
+        for path in document["paths"].values():
+            for operation in path.values():
+                responses = {str(status): answer for status, answer in operation["responses"].items()}
+                operation["responses"] = {**responses, "default": _OTHERWISE}
         return document
+
+    def build_querystring_parameters(self, model: type[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """What may stand in the query string, and what has to."""
+        parameters, components = super().build_querystring_parameters(model)
+        required = {field.encode_name for field in msgspec.structs.fields(model) if field.required}
+        for parameter in parameters:
+            parameter["required"] = parameter["name"] in required
+        return parameters, components
 
     def build_request_body(self, model: Any, source: DataSource) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a request's body is."""

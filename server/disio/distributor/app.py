@@ -55,12 +55,13 @@ def create_app(parts: Parts) -> Quart:
     _add_files(app, parts)
     _add_pages(app, parts)
     _add_socket(app, parts)
-    _keep_the_door(app, parts.door)
+    _keep_the_door(app, parts)
     answer_errors(app, lambda: _own(parts))
     return app
 
 
-def _keep_the_door(app: Quart, door: Door) -> None:
+def _keep_the_door(app: Quart, parts: Parts) -> None:
+    door = parts.door
     patience = int(door.limits.patience_seconds)
 
     @app.before_request
@@ -76,7 +77,7 @@ def _keep_the_door(app: Quart, door: Door) -> None:
         if not await door.response(door.client(request.remote_addr, request.headers), size):
             response = _refused(429, "Too much was downloaded from your network address.")
             response.headers["Retry-After"] = str(patience)
-        headers.extend(response.headers, headers.EVERYWHERE)
+        headers.extend(response.headers, headers.EVERYWHERE, headers.secured(_own(parts)))
         return response
 
 

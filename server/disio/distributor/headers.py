@@ -41,6 +41,11 @@ def origin(url: str, scheme: str, host: str) -> str:
     return f"{'https' if scheme in ('https', 'wss') else 'http'}://{host}"
 
 
+def secured(own: str) -> dict[str, str]:
+    """Who has come by HTTPS does not come without it again."""
+    return {"Strict-Transport-Security": "max-age=31536000"} if own.startswith("https:") else {}
+
+
 def bridge(own: str, others: Iterable[str] = ()) -> dict[str, str]:
     """The bridge runs our scripts, frames the cell, talks to this origin and the grid's others, and nothing else."""
     origins = (own, *others)

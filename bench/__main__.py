@@ -9,7 +9,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from bench import boot, dispatch, efficiency, executor, manners, packages, trust
+from bench import boot, dispatch, efficiency, executor, hostile, manners, packages, trust
 from bench.report import Report
 from disio.errors import DisioError
 
@@ -26,6 +26,10 @@ BENCHMARKS: dict[str, tuple[Measure, str]] = {
     ),
     "numpy": (packages.measure, "from a submission to the first result of a unit with numpy, beside plain Pyodide"),
     "trust": (trust.measure, "wrong answers accepted and executions paid, with saboteurs, beside first-to-m voting"),
+    "hostile": (
+        hostile.measure,
+        "honest volunteers' throughput while hostile clients hammer; a million malformed frames",
+    ),
 }
 
 

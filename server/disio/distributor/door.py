@@ -83,6 +83,10 @@ class Door:
         """A WebSocket is to be opened. Returns when it may be; False: it is refused."""
         return await self._pass("handshakes", self._handshakes, client, 1)
 
+    def offence(self, who: str) -> None:
+        """A connection was ended for what it said: no bridge says that, so its address connects more slowly."""
+        self._handshakes.take(who, self.limits.offence_handshakes, time.monotonic())
+
     async def response(self, client: Client, size: int) -> bool:
         """So many bytes are to be sent. Returns when they may be; False: they are refused."""
         return await self._pass("bytes", self._sent, client, size)

@@ -38,11 +38,13 @@ class Limits:
     """A connection on which nothing is asked; a request's head has to arrive in this time."""
     patience_seconds: float = 30.0
     """Who would have to wait longer for its share is refused."""
-    requests_per_second: float = 100.0
+    requests_per_second: float = 50.0
     requests_burst: float = 2_000.0
-    handshakes_per_second: float = 20.0
+    handshakes_per_second: float = 10.0
     handshakes_burst: float = 500.0
-    messages_per_second: float = 500.0
+    offence_handshakes: float = 5.0
+    """A connection that ends for what it said costs its address as many handshakes more."""
+    messages_per_second: float = 200.0
     messages_burst: float = 5_000.0
     sent_bytes_per_second: float = 64.0 * MIB
     sent_bytes_burst: float = 4096.0 * MIB

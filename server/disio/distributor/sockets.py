@@ -83,6 +83,7 @@ class VolunteerSocket:
             refusal = error
         except ProtocolError as error:
             refusal = RefusedError(4400, "protocol", str(error))
+            self._door.offence(self._account)
         if refusal is not None:
             await self.refuse(refusal)
 

@@ -115,6 +115,9 @@ class Lab:
         """What attempts in the cell say of themselves."""
         self.over = asyncio.Event()
         """Set when the last round was reported."""
+        self.stopping = asyncio.Event()
+        """Set it to have the page stop computing; ``stopped`` is set when it has."""
+        self.stopped = asyncio.Event()
         self._round = 0
         self._news = asyncio.Event()
         self._stranger = Server(self._listen)
@@ -172,6 +175,11 @@ class Lab:
         return 200, {"access-control-allow-origin": "*", "content-type": "text/javascript"}, b"/**/"
 
     async def _site_answer(self, method: str, path: str, body: bytes) -> Answer:
+        if path in ("/stop", "/stopped"):
+            await self.stopping.wait()
+            if path == "/stopped":
+                self.stopped.set()
+            return 200, {}, b""
         if path == "/sw.js":
             self.heard.add("sw.js")
             return 200, {"content-type": "text/javascript"}, b"/**/"
@@ -182,16 +190,15 @@ class Lab:
                 return 200, {}, b""
             if report["round"] == ROUNDS[-1]:
                 self.over.set()
-            elif self.walls:
-                self._round += 1
-                return 200, {}, b"again"
-            return 200, {}, b""
+            again = self.walls and report["round"] != ROUNDS[-1]
+            self._round += again
+            return 200, {}, b"again" if again else b""
         text = (ATTACKS / "site.html").read_text().replace("LOADER", f"{self.url}/disio.js")
         return 200, {"content-type": "text/html; charset=utf-8"}, text.encode()
 
     async def _relay_answer(self, method: str, path: str, body: bytes) -> Answer | None:
         bare = path.partition("?")[0]
-        if bare in ("/site", "/report", "/sw.js"):
+        if bare in ("/site", "/report", "/sw.js", "/stop", "/stopped"):
             return await self._site_answer(method, bare, body)
         if not self._relay.upstream:
             return None

@@ -168,6 +168,9 @@
       }, homes[1] ? 7000 : 30000);
       show({ state: "loading" });
     }
+    resume() {
+      this.start();
+    }
     pause() {
       port?.postMessage({ type: "pause" });
     }

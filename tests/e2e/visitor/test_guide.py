@@ -112,3 +112,14 @@ async def test_one_handle_before_and_after(visit: Visits, grid: Grid) -> None:
         assert box is not None
         assert (box["x"], box["y"]) == (16, 16)
         assert await section.evaluate("(one) => getComputedStyle(one).backgroundColor") == "rgb(26, 34, 43)"
+
+
+async def test_pause_and_resume(visit: Visits) -> None:
+    """By script as by click: a pause gives its reason, and computing goes on after it."""
+    async with visit(attributes=STEADY) as visitor:
+        await visitor.computing()
+        await visitor.page.evaluate("disio.pause()")
+        await visitor.until("status.state === 'paused' && status.reason === 'visitor'")
+        paused = (await visitor.status())["payloads"]
+        await visitor.page.evaluate("disio.resume()")
+        await visitor.until(f"status.state === 'computing' && status.payloads > {paused} + 5")

@@ -130,7 +130,7 @@ class Bridge {
       workers,
       tasks: options.tasks,
       key: ownKey(),
-      fetchFile: (sha256, onBytes) => fetchFile(sha256, { origins: () => this.#cluster.origins, onBytes }),
+      fetchFile: (sha256, way) => fetchFile(sha256, { origins: () => this.#cluster.origins, ...way }),
       bundle: bundle.id,
       tellCell: (message, transfer = []) => cell.postMessage(message, transfer),
       onChange: () => this.#change(),

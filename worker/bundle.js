@@ -3,6 +3,7 @@
  */
 
 import { BUNDLE_FILES, WORKER_PARTS, WORKER_SOURCE } from "./channels.js";
+import { LARGE_BYTES, discard, putUp, takeDown } from "./shelf.js";
 
 /** Files in the order in which an interpreter needs them. */
 const ORDER = [BUNDLE_FILES.pyodide, BUNDLE_FILES.asm, BUNDLE_FILES.wasm, BUNDLE_FILES.lock, BUNDLE_FILES.stdlib, BUNDLE_FILES.snapshot];
@@ -41,8 +42,8 @@ export async function fetchBundle(manifest, give) {
 
 /**
  * How a file is fetched. `origins`: distributors that may have it, the best first, asked for before each try; this bridge's own
- * if it is left out. `onBytes` is told of each piece that comes.
- * @typedef {{origins?: () => string[], onBytes?: (bytes: number) => void}} Way
+ * if it is left out. `onBytes` is told of each piece that comes. `size`: of the file, if it is known.
+ * @typedef {{size?: number, origins?: () => string[], onBytes?: (bytes: number) => void}} Way
  */
 
 /**
@@ -54,13 +55,27 @@ export async function fetchBundle(manifest, give) {
  * @throws {FileError}
  */
 export async function fetchFile(sha256, way) {
+  const large = (way?.size ?? 0) >= LARGE_BYTES;
+  const kept = large ? await takeDown(sha256) : null;
+  if (kept) {
+    if (await isRight(kept, sha256)) return kept;
+    await discard(sha256);
+  }
   const bytes = await fetchBytes(`/files/${sha256}`, way);
-  if (!globalThis.crypto?.subtle) return bytes; // a distributor without https: browsers offer no hash there
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== sha256) throw new FileError(`the file ${sha256} arrived altered (${found})`);
-  await new Promise((resolve) => setTimeout(resolve)); // checking and posting 30 MB at a stretch would hold up the page
+  if (!(await isRight(bytes, sha256))) throw new FileError(`the file ${sha256} arrived altered`);
+  if (large) await putUp(sha256, bytes);
   return bytes;
+}
+
+/**
+ * @param {ArrayBuffer} bytes
+ * @param {string} sha256
+ */
+async function isRight(bytes, sha256) {
+  if (!globalThis.crypto?.subtle) return true; // a distributor without https: browsers offer no hash there
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  await new Promise((resolve) => setTimeout(resolve)); // checking and posting 30 MB at a stretch would hold up the page
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") === sha256;
 }
 
 /**

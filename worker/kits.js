@@ -12,7 +12,7 @@ const ROOM_BYTES = 768 * 1024 * 1024;
 
 /**
  * @typedef {object} Sources
- * @property {(sha256: string, onBytes?: (bytes: number) => void) => Promise<ArrayBuffer>} fetchFile checked
+ * @property {(sha256: string, way?: {size?: number, onBytes?: (bytes: number) => void}) => Promise<ArrayBuffer>} fetchFile checked
  * @property {(message: import("./channels.js").ToCell, transfer?: Transferable[]) => void} tellCell
  * @property {Promise<string>} bundle the id of the bundle that interpreters here start from
  * @property {() => void} onChange more has come
@@ -108,7 +108,7 @@ export class Kits {
     this.#under += 1;
     this.progress.wanted += size;
     try {
-      const bytes = await this.#sources.fetchFile(sha256, count);
+      const bytes = await this.#sources.fetchFile(sha256, { size, onBytes: count });
       if (isData) this.#sources.tellCell({ type: "file", name: sha256, bytes: new Blob([bytes]) });
       else this.#sources.tellCell({ type: "file", name: sha256, bytes }, [bytes]);
     } finally {

@@ -25,7 +25,7 @@ import { Outbox } from "./outbox.js";
  * @property {number} workers
  * @property {string[]} tasks names of the only tasks to compute; none: any
  * @property {string} [key] of an operator's own volunteer
- * @property {(sha256: string, onBytes?: (bytes: number) => void) => Promise<ArrayBuffer>} fetchFile checked
+ * @property {(sha256: string, way?: {size?: number, onBytes?: (bytes: number) => void}) => Promise<ArrayBuffer>} fetchFile checked
  * @property {Promise<string>} bundle the id of the bundle that interpreters here start from
  * @property {(message: ToCell, transfer?: Transferable[]) => void} tellCell
  * @property {() => void} onChange something that a status shows has changed

@@ -44,7 +44,7 @@ class Limits:
     handshakes_burst: float = 500.0
     offence_handshakes: float = 5.0
     """A connection that ends for what it said costs its address as many handshakes more."""
-    messages_per_second: float = 200.0
+    messages_per_second: float = 1_000.0
     messages_burst: float = 5_000.0
     sent_bytes_per_second: float = 64.0 * MIB
     sent_bytes_burst: float = 4096.0 * MIB

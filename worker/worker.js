@@ -14,7 +14,7 @@
   const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
   const PICTURE_MS = 1500; // between two pictures, at least; a slow one takes no more than 2 % of the time
   const PAGE_BYTES = 65536;
-  const SIGINT = 2;
+  const [SIGINT, PULSE_MS] = [2, 200]; // whether a unit is still wanted is looked at so often
   /** More memory than this no interpreter gets: a unit that asks for it has a MemoryError, not the visitor a slow machine. */
   const MAX_MEMORY_BYTES = 2 ** 30;
 
@@ -27,9 +27,6 @@
 
   /** @type {(address: string) => void} */
   const loadNow = /** @type {any} */ (self).importScripts.bind(self); // only workers have it
-  /** How often a unit that never comes to rest is asked whether it is still wanted. */
-  const PULSE_MS = 200;
-
   /** Pyodide refuses classic workers, and tells them by an importScripts that works. Units must not have it either. */
   Object.assign(self, {
     importScripts() {
@@ -293,38 +290,27 @@
   }
 
   /**
-   * What Pyodide looks at while Python runs, to see whether it is to be interrupted. No message comes in meanwhile, and there is
-   * no shared memory on ordinary pages; but the cell can take back an address that it gave, and that is seen at once. Without
-   * this Chromium lets a worker that it was told to end compute for two seconds more.
-   * @param {string} address of an empty script, there as long as this worker is wanted
+   * What Pyodide looks at while Python runs: SIGINT once the cell has taken back the address that it gave (docs/browser.md).
+   * @param {string} address of an empty script
    */
   function pulse(address) {
     let next = 0;
-    return {
-      get 0() {
-        const now = performance.now();
-        if (now < next) return 0;
-        next = now + PULSE_MS;
-        try {
-          loadNow(address);
-          return 0;
-        } catch {
-          next = 0; // whatever the unit does about it, it is interrupted again
-          return SIGINT;
-        }
-      },
-      set 0(_value) {},
+    const get = () => {
+      if (performance.now() < next) return 0;
+      next = performance.now() + PULSE_MS;
+      try {
+        return loadNow(address), 0;
+      } catch {
+        return (next = 0), SIGINT;
+      }
     };
+    return Object.defineProperty([0], 0, { get, set() {} });
   }
 
   /** @param {import("./channels.js").Open} unit */
   function open(unit) {
-    try {
-      loadNow(unit.alive);
-      pyodide.setInterruptBuffer(pulse(unit.alive));
-    } catch {
-      // Not in this browser: it ends its workers in its own time.
-    }
+    const beat = pulse(unit.alive);
+    if (beat[0] === 0) pyodide.setInterruptBuffer(beat); // else this browser cannot, and ends its workers in its own time
     const begin = performance.now();
     unit.packs.forEach(unpack);
     mount(unit.folder, unit.data);

@@ -134,9 +134,7 @@
     }
   };
 
-  function rested() {
-    idle += Math.max(0, performance.now() - restingSince);
-  }
+  const rested = () => void (idle += Math.max(0, performance.now() - restingSince));
 
   /**
    * @param {import("./channels.js").Boot} files
@@ -289,10 +287,7 @@
     FS.mount(WORKERFS, { blobs: Object.entries(data).map(([name, blob]) => ({ name, data: blob })) }, folder);
   }
 
-  /**
-   * What Pyodide looks at while Python runs: SIGINT once the cell has taken back the address that it gave (docs/browser.md).
-   * @param {string} address of an empty script
-   */
+  /** SIGINT for Pyodide once the cell has taken back the address that it gave (docs/browser.md). @param {string} address */
   function pulse(address) {
     let next = 0;
     const get = () => {

@@ -26,7 +26,7 @@ _COMMANDS = {
     "resume": ("disio.cli.tasks:resume", "Have a paused task go on."),
     "delete": ("disio.cli.tasks:delete", "Delete a task with all its results."),
     "run": ("disio.cli.run:run", "Run a work unit on this machine, without a grid."),
-    "test": ("disio.cli.trial:trial", "Try a work unit on this machine and in real browsers, and compare."),
+    "test": ("disio.cli.trial:trial", "Try a work unit on this machine and in real headless browsers."),
     "volunteer": ("disio.cli.volunteer:volunteer", "Open headless browsers that compute for a site."),
     "manager": ("disio.cli.manager:manager", "Run a manager: it owns tasks."),
     "distributor": ("disio.cli.distributor:distributor", "Run a distributor: volunteers connect to it."),

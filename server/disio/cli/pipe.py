@@ -61,7 +61,7 @@ def pipe(
     priority: Annotated[int, typer.Option(help="Higher goes first.", min=-1000, max=1000)] = 0,
     url: UrlOption = None,
 ) -> None:
-    """Compute payloads from standard input, one JSON value a line; a result a line, in input order.
+    """Compute payloads from standard input, results to standard output: JSON, line by line, in input order.
 
     Lines are read only as fast as they are computed. Ctrl-C stops reading; the task stays open, and --resume goes on.
 

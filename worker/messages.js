@@ -6,7 +6,7 @@
  * of things; `tests/fixtures/protocol.json` is checked against both sides.
  */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** No frame is larger, in either direction. */
 export const MAX_FRAME_BYTES = 20 * 1024 * 1024;
 export const MAX_HEAD_BYTES = 2 * 1024 * 1024;

@@ -15,7 +15,7 @@ from disio.errors import ProtocolError
 from disio.unit.context import MAX_EVENT_BYTES, MAX_STATE_BYTES
 from disio.wire.kit import Kit
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 MAX_FRAME_BYTES: Final = 20 * 1024 * 1024
 """No frame is larger, in either direction; a task's result is limited to less than this."""
 MAX_HEAD_BYTES: Final = 2 * 1024 * 1024

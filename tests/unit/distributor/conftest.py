@@ -17,7 +17,16 @@ from disio.distributor import DistributorConfig, serve
 from disio.filestore import CHUNK_BYTES
 from disio.wire import grid, volunteer
 from disio.wire.kit import FileRef, Kit
-from disio.wire.volunteer import Agent, Hello, LeaseItem, ResultItem, Results, pack, unpack_to_volunteer
+from disio.wire.volunteer import (
+    PROTOCOL_VERSION,
+    Agent,
+    Hello,
+    LeaseItem,
+    ResultItem,
+    Results,
+    pack,
+    unpack_to_volunteer,
+)
 from disio.wire.zmq import Listener
 
 T = TypeVar("T")
@@ -173,7 +182,15 @@ class Browser:
 
     async def hello(self, **more: Any) -> volunteer.Welcome:
         await self.say(
-            Hello(**{"protocol": 1, "secret": self.secret, "site": "test", "agent": Agent(browser="none"), **more})
+            Hello(
+                **{
+                    "protocol": PROTOCOL_VERSION,
+                    "secret": self.secret,
+                    "site": "test",
+                    "agent": Agent(browser="none"),
+                    **more,
+                }
+            )
         )
         return (await self.hear(volunteer.Welcome))[0]
 

@@ -77,7 +77,7 @@ class Moves(RuleBasedStateMachine):
         self.ledger = Ledger(self.store, grace=15.0)
         self.intake = Intake(self.ledger)
         await restore(self.ledger, self.now)
-        hello = grid.DistributorHello(version=1, distributor="d", session="s", url="u")
+        hello = grid.DistributorHello(version=grid.GRID_VERSION, distributor="d", session="s", url="u")
         self.distributor = self.ledger.links.hello(PEER, hello, self.now, 0.0)
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ from disio.errors import ProtocolError
 from disio.wire.volunteer import (
     MAX_FRAME_BYTES,
     MAX_ITEMS,
+    PROTOCOL_VERSION,
     Credit,
     Hello,
     ResultItem,
@@ -119,16 +120,19 @@ def test_any_head_is_refused_or_read(kind: str, fields: dict[str, object], data:
         (frame([1, 2]), "no message"),
         (frame({"type": "unheard"}), "no message"),
         (frame({"type": "work", "task": "t-1", "items": []}), "no message"),
-        (frame({"protocol": 1}), "no message"),
+        (frame({"protocol": PROTOCOL_VERSION}), "no message"),
         (frame({"type": "credit", "window": -1}), "no message"),
         (frame({"type": "credit", "window": 4097}), "no message"),
         (frame({"type": "credit", "window": 1.5}), "no message"),
         (frame({"type": "credit", "window": 1}, b"?"), "add up"),
-        (frame({"type": "hello", "protocol": 1, "secret": "short"}), "no message"),
-        (frame({"type": "hello", "protocol": 1, "secret": SECRET + "\n"}), "no message"),
-        (frame({"type": "hello", "protocol": 1, "secret": SECRET, "site": "x" * 201}), "no message"),
-        (frame({"type": "hello", "protocol": 1, "secret": SECRET, "workers": 0}), "no message"),
-        (frame({"type": "hello", "protocol": 1, "secret": SECRET, "holding": {"a b": [1]}}), "no message"),
+        (frame({"type": "hello", "protocol": PROTOCOL_VERSION, "secret": "short"}), "no message"),
+        (frame({"type": "hello", "protocol": PROTOCOL_VERSION, "secret": SECRET + "\n"}), "no message"),
+        (frame({"type": "hello", "protocol": PROTOCOL_VERSION, "secret": SECRET, "site": "x" * 201}), "no message"),
+        (frame({"type": "hello", "protocol": PROTOCOL_VERSION, "secret": SECRET, "workers": 0}), "no message"),
+        (
+            frame({"type": "hello", "protocol": PROTOCOL_VERSION, "secret": SECRET, "holding": {"a b": [1]}}),
+            "no message",
+        ),
         (frame({"type": "results", "task": "t-1", "items": [[1, 0, 2, 0]]}, b"1"), "add up"),
         (frame({"type": "results", "task": "t-1", "items": [[1, 0, -2, 0]]}), "no message"),
         (frame({"type": "results", "task": "t-1", "items": [[0, 0, 0, 0]]}), "no message"),
@@ -154,8 +158,8 @@ def test_a_newer_field_is_ignored() -> None:
 
 def test_defaults_of_hello() -> None:
     """A hello needs no more than protocol and secret."""
-    message, _ = unpack_from_volunteer(frame({"type": "hello", "protocol": 1, "secret": SECRET}))
-    assert message == Hello(protocol=1, secret=SECRET)
+    message, _ = unpack_from_volunteer(frame({"type": "hello", "protocol": PROTOCOL_VERSION, "secret": SECRET}))
+    assert message == Hello(protocol=PROTOCOL_VERSION, secret=SECRET)
     assert isinstance(message, Hello)
     assert (message.workers, message.holding, message.agent.browser) == (1, {}, "unknown")
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
 import { Cluster } from "../../../worker/cluster.js";
-import { BEAT_SECONDS } from "../../../worker/messages.js";
+import { BEAT_SECONDS, PROTOCOL_VERSION } from "../../../worker/messages.js";
 import { Connection, pause } from "../../../worker/connection.js";
 import { Distributor, WebSocket, WELCOME } from "./distributor.mjs";
 
@@ -15,7 +15,7 @@ let events;
 /** @type {((event: any[]) => void)[]} */
 let waiting;
 
-const hello = { type: /** @type {const} */ ("hello"), protocol: 1, secret: "0".repeat(32), site: "s", agent: /** @type {any} */ ({}), workers: 1, holding: {} };
+const hello = { type: /** @type {const} */ ("hello"), protocol: PROTOCOL_VERSION, secret: "0".repeat(32), site: "s", agent: /** @type {any} */ ({}), workers: 1, holding: {} };
 
 /** @param {...any} event */
 function happened(...event) {

@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { createRequire } from "node:module";
 
+import { PROTOCOL_VERSION } from "../../../worker/messages.js";
+
 const { WebSocketServer, WebSocket } = createRequire(new URL("../../../worker/package.json", import.meta.url))("ws");
 
 export { WebSocket };
@@ -14,7 +16,7 @@ export function frame(message, data = new Uint8Array(0)) {
   return Buffer.concat([length, head, data]);
 }
 
-export const WELCOME = { type: "welcome", protocol: 1, volunteer: "0123456789abcdef", distributor: "d", bundle: "b" };
+export const WELCOME = { type: "welcome", protocol: PROTOCOL_VERSION, volunteer: "0123456789abcdef", distributor: "d", bundle: "b" };
 
 /** One connection from a volunteer, its messages read one by one. */
 class Peer {

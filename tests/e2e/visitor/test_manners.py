@@ -49,15 +49,12 @@ async def test_share_of_a_core(visit: Visits, share: float) -> None:
     async with visit(attributes={**STEADY, "data-cpu": str(share)}) as visitor:
         await visitor.computing()
         await visitor.until("status.acknowledged > 20")
-        before, begin, cpu = (await visitor.status())["seconds"], time.monotonic(), renderer_seconds(os.getpid())
+        given, cpu, begin = (await visitor.status())["seconds"], renderer_seconds(os.getpid()), time.monotonic()
         await asyncio.sleep(6)
-        after, wall, cpu = (
-            (await visitor.status())["seconds"],
-            time.monotonic() - begin,
-            renderer_seconds(os.getpid()) - cpu,
-        )
-        assert (after - before) / wall == pytest.approx(share, rel=0.2)
-        assert cpu / wall < 1.3 * share + 0.1
+        wall = time.monotonic() - begin
+        found = ((await visitor.status())["seconds"] - given) / wall
+        assert 0.6 * share < found < 1.15 * share  # less where the machine is so busy that timers come very late
+        assert (renderer_seconds(os.getpid()) - cpu) / wall < 1.3 * share + 0.1
 
 
 async def test_stops_at_once(grid: Grid, visit: Visits, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from disio.cli import output
-from disio.client.local import read_unit
 from disio.testing.trial import try_unit
 
 
@@ -29,7 +28,7 @@ def check_first(module: Path, params: Mapping[str, Any], payloads: Iterable[Any]
     first = None if given is None else list(islice(given, count))
     if first == []:
         return iter(())
-    trial = asyncio.run(try_unit(read_unit(module), params, payloads=first, limit=count))
+    trial = asyncio.run(try_unit(module, params, payloads=first, limit=count))
     native, browser = trial.tried
     if not trial.ok:
         failed = next((one for place in trial.tried for one in place.outcomes if one.failure), None)

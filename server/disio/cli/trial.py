@@ -10,12 +10,13 @@ from rich.table import Table
 
 from disio.cli import output
 from disio.cli.commands import JsonOption
-from disio.cli.parameters import ParamOption, ParamsOption, parse_parameters, tell_sweep
-from disio.client.local import read_unit
+from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
+from disio.client import sources
 from disio.errors import UsageError
 from disio.figures import duration, milliseconds
 from disio.testing.junit import junit
 from disio.testing.trial import FIRST_PAYLOADS, NATIVE, Trial, Tried, try_unit
+from disio.unit.contract import load_unit
 from disio.unit.lint import lint
 from disio.wire.api import encode
 
@@ -24,10 +25,13 @@ SHOWN = 3
 
 
 def trial(
-    module: Annotated[Path, typer.Argument(metavar="UNIT", help="The work unit: a Python module with run(payload).")],
+    module: Annotated[
+        Path, typer.Argument(metavar="UNIT", help="The work unit: a module with run(payload), or a package.")
+    ],
     *,
     param: ParamOption = None,
     params: ParamsOption = None,
+    data: DataOption = None,
     payloads: Annotated[
         int, typer.Option(help="How many payloads to try: the first ones.", min=1, max=10_000)
     ] = FIRST_PAYLOADS,
@@ -48,16 +52,18 @@ def trial(
       disio test pi_digits.py -p digits=100
       disio test sweep.py --params @params.json --browser chromium --browser firefox --junit report.xml
     """
-    unit = read_unit(module)
+    source = sources.read(module, None, None)
+    unit = load_unit(source.source, source.filename)
     given = parse_parameters(param, params)
     tell_sweep(given)
     output.warn(unit.filename, lint(unit))
     with _Bars() as bars:
         tried = asyncio.run(
             try_unit(
-                unit,
+                module,
                 given.params,
                 payloads=given.payloads,
+                data=parse_data(data),
                 browsers=browsers or ["chromium"],
                 limit=payloads,
                 on_progress=bars.show,

@@ -1,20 +1,28 @@
 """A unit tried out: its first payloads on this machine and in real browsers, answers compared to the byte."""
 
 import asyncio
+import functools
 import json
+import operator
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+from disio.client import sources
+from disio.client.async_task import AsyncTask
+from disio.client.kits import DataFiles, data_paths
 from disio.client.local import LocalFailure, LocalRun, run_local
+from disio.client.local_packages import place
 from disio.errors import UsageError
 from disio.testing.browsers import find_browser, open_browser
 from disio.testing.grid import Grid
 from disio.testing.site import VOLUNTEERING, Status, open_site
 from disio.unit import codec
-from disio.unit.contract import Unit
+from disio.unit.contract import Unit, load_unit
+from disio.unit.runner import Session
 
 NATIVE: Final = "native"
 """The name of this machine's own Python among the places where a unit is tried."""
@@ -37,10 +45,6 @@ class Outcome:
     def value(self) -> Any:
         """What ``run`` returned; None for a failure."""
         return None if self.failure else codec.decode(self.data)
-
-    def same_as(self, other: "Outcome") -> bool:
-        """Whether both are answers of the same bytes, or both are failures."""
-        return bool(self.failure) == bool(other.failure) and (bool(self.failure) or self.data == other.data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,27 +80,37 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A unit tried out in several places, this machine first."""
+    """A unit tried out in several places, this machine first.
+
+    ``agree`` says whether two answers count as the same: the unit's own, or identical bytes.
+    """
 
     unit: Unit
     tried: list[Tried]
+    agree: Callable[[bytes, bytes], bool] = operator.eq
 
     def different(self, place: Tried) -> list[int]:
         """Indexes of payloads whose outcome in a place differs from this machine's."""
         native = self.tried[0].outcomes
-        return [mine.index for mine, other in zip(native, place.outcomes, strict=True) if not mine.same_as(other)]
+        return [mine.index for mine, other in zip(native, place.outcomes, strict=True) if not self._same(mine, other)]
+
+    def _same(self, one: Outcome, other: Outcome) -> bool:
+        if one.failure or other.failure:
+            return bool(one.failure) == bool(other.failure)
+        return self.agree(one.data, other.data)
 
     @property
     def ok(self) -> bool:
-        """Whether every payload was answered everywhere, with the same bytes."""
+        """Whether every payload was answered everywhere, with answers that agree."""
         return not any(place.failed or self.different(place) for place in self.tried)
 
 
 async def try_unit(
-    unit: Unit,
+    path: Path,
     params: Mapping[str, Any],
     *,
     payloads: Iterable[Any] | None = None,
+    data: DataFiles | None = None,
     browsers: Sequence[str] = ("chromium",),
     limit: int = FIRST_PAYLOADS,
     on_progress: Callable[[str, int, int], None] | None = None,
@@ -104,18 +118,21 @@ async def try_unit(
     """Compute a unit's first payloads on this machine, then in each browser through a grid of its own.
 
     Args:
-        unit: see :func:`disio.client.local.read_unit`.
+        path: the unit: a file, or the folder of a package.
         params: the task's parameters.
         payloads: take the place of ``split``.
+        data: files that all payloads may read, by their names.
         browsers: where to compute beside this machine.
         limit: how many payloads.
         on_progress: called with the place, the payloads that are done, and how many there are (0: not known yet).
 
     Raises:
         BrowserError: a browser is missing; before anything is computed.
-        UnitError: the module cannot be executed, or ``split`` fails.
+        UnitError: the module cannot be executed, ``split`` fails, or a package that it needs cannot be had.
         UsageError: ``split`` gives no payload.
     """
+    source = sources.read(path, None, None)
+    unit = load_unit(source.source, source.filename)
     for browser in browsers:
         find_browser(browser)
     tell = on_progress or (lambda *_: None)
@@ -124,6 +141,8 @@ async def try_unit(
         unit,
         params,
         payloads=payloads,
+        data=data_paths(data),
+        place=await asyncio.to_thread(place, source, unit.metadata),
         limit=limit,
         on_progress=lambda seen: tell(NATIVE, seen.answered + seen.failed, seen.payloads or 0),
     )
@@ -134,9 +153,14 @@ async def try_unit(
         given = [codec.decode(one.payload) for one in _in_order(native)]
         async with Grid() as grid:
             for browser in browsers:
-                told = await _in_browser(grid, unit, params, given=given, browser=browser, tell=tell)
-                tried.append(told)
-    return Trial(unit=unit, tried=tried)
+                submit = functools.partial(grid.client.submit, path, params, payloads=given, data=data)
+                tried.append(await _in_browser(grid, submit, len(given), browser, tell))
+    return Trial(unit=unit, tried=tried, agree=_agreement(unit))
+
+
+def _agreement(unit: Unit) -> Callable[[bytes, bytes], bool]:
+    session = Session(unit.source, filename=unit.filename) if unit.has_agree else None
+    return session.agree if session is not None and session.load_failure is None else operator.eq
 
 
 def _in_order(run: LocalRun) -> list[Any]:
@@ -155,29 +179,27 @@ def _natively(run: LocalRun) -> Tried:
 
 async def _in_browser(
     grid: Grid,
-    unit: Unit,
-    params: Mapping[str, Any],
-    *,
-    given: list[Any],
+    submit: Callable[[], Awaitable[AsyncTask]],
+    count: int,
     browser: str,
     tell: Callable[[str, int, int], None],
 ) -> Tried:
     statuses: list[Status] = []
-    tell(browser, 0, len(given))
+    tell(browser, 0, count)
+    task = await submit()
     begin = time.monotonic()
-    task = await grid.client.submit(source=unit.source, filename=unit.filename, params=params, payloads=given)
     outcomes: dict[int, Outcome] = {}
     async with (
         open_site(grid.url, attributes=VOLUNTEERING, on_status=statuses.append) as site,
         open_browser(site, browser=browser),
-        asyncio.timeout(SECONDS + unit.metadata.timeout * len(given)),
+        asyncio.timeout(SECONDS + task.timeout * count),
     ):
         version = ""
         async for one in task.outcomes():
             version = version or await _version(grid)
             told = {"data": one.data} if one.accepted else {"failure": _failure(one.data)}
             outcomes[one.index] = Outcome(index=one.index, ms=one.ms, log=one.log, **told)
-            tell(browser, len(outcomes), len(given))
+            tell(browser, len(outcomes), count)
     last = statuses[-1] if statuses else {}
     boots = last.get("timings", {}).get("workers", [])
     return Tried(

@@ -39,3 +39,11 @@ def test_a_trial_without_differences_is_fine() -> None:
     wrong = Outcome(index=0, failure="x", ms=1.0)
     assert Trial(unit=UNIT, tried=[tried("native", right), tried("chromium", right)]).ok
     assert not Trial(unit=UNIT, tried=[tried("native", wrong), tried("chromium", wrong)]).ok
+
+
+def test_a_units_own_agree_decides_what_differs() -> None:
+    """With agree, answers of other bytes may count as the same; a failure is never the same as an answer."""
+    native = tried("native", Outcome(index=0, data=b"1.0", ms=1.0), Outcome(index=1, data=b"1.0", ms=1.0))
+    browser = tried("chromium", Outcome(index=0, data=b"1.1", ms=1.0), Outcome(index=1, failure="x", ms=1.0))
+    trial = Trial(unit=UNIT, tried=[native, browser], agree=lambda one, other: one[:1] == other[:1])
+    assert trial.different(browser) == [1]

@@ -130,7 +130,7 @@ class Workshop:
             waiting = []
             for _, _, key, root, source in drafts:
                 target = self._cache / f"{key}.pack"
-                if target.is_file():
+                if target.is_file() and target.with_suffix(".json").is_file():
                     continue
                 plain = Path(scratch) / f"{key}.plain"
                 plain.write_bytes(source if isinstance(source, bytes) else pack(root, wheel_contents(source)))

@@ -92,7 +92,7 @@ def pipe(
     if ended.error:
         output.err.print(ended.error, markup=False)
     if failed:
-        output.err.print(f"{failed:,} failed; see `disio results {task.id} --failures`")
+        output.err.print(f"{failed:,} failed; why: disio explain {task.id}")
     if failed or ended.state in ("failed", "cancelled"):
         raise typer.Exit(1)
 

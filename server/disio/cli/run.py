@@ -4,7 +4,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -15,14 +15,19 @@ from disio.cli.commands import JsonOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.cli.results import printable, write_chunks
 from disio.client import sources
+from disio.client.explaining import likeness
 from disio.client.kits import data_paths
-from disio.client.local import LocalProgress, LocalRun, run_local
+from disio.client.local import LocalFailure, LocalProgress, LocalRun, run_local
 from disio.client.local_packages import place
 from disio.errors import UsageError
 from disio.figures import duration, rate
 from disio.unit import codec
 from disio.unit.contract import load_unit
+from disio.unit.lint import lint
 from disio.wire.api import encode
+
+MOST_TOLD: Final = 5
+"""Kinds of failures that are shown."""
 
 
 def run(
@@ -61,6 +66,7 @@ def run(
     tell_sweep(given)
     source = sources.read(module, None, None)
     unit = load_unit(source.source, source.filename)
+    output.warn(unit.filename, lint(unit))
     where = place(source, unit.metadata)
     with _Bar() as bar:
         ran = run_local(
@@ -117,12 +123,18 @@ def _lines(ran: LocalRun) -> Iterator[bytes]:
 
 
 def _tell_failures(ran: LocalRun) -> None:
-    for failure in ran.failures[:5]:
+    """The first of those that look alike, of a few kinds, and how many there are besides."""
+    examples: dict[object, LocalFailure] = {}
+    for failure in ran.failures:
+        examples.setdefault(likeness(failure), failure)
+    told = list(examples.values())[:MOST_TOLD]
+    for failure in told:
         output.err.print(f"payload {failure.index} failed: {failure.message}", markup=False)
         if failure.traceback:
             output.err.print(failure.traceback.rstrip("\n"), markup=False, style="dim")
         if failure.log:
             output.err.print("it printed:")
             output.err.print(textwrap.indent(failure.log.rstrip("\n"), "  "), markup=False, style="dim")
-    if len(ran.failures) > 5:
-        output.err.print(f"... and {len(ran.failures) - 5:,} more payloads failed")
+    if more := len(ran.failures) - len(told):
+        alike = " in the same way" if len(examples) == 1 else ""
+        output.err.print(f"... and {_count(more, 'more payload')} failed{alike}")

@@ -129,4 +129,4 @@ def _tell(task: Task, *, as_json: bool, ended: bool) -> None:
         if task.error:
             output.err.print(task.error, markup=False)
         if task.failed:
-            output.err.print(f"{task.failed} failed; see `disio results {task.id} --failures`")
+            output.err.print(f"{task.failed} failed; why: disio explain {task.id}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from disio.client.local import LocalFailure
 from disio.client.models import Failure
 
 EXAMPLES: Final = 5
@@ -22,6 +23,19 @@ _ADVICE: Final = {
     "crash": "the interpreter ended: too much memory, or too deep a recursion; make payloads smaller",
     "payload": "the payload could not be read: was it made by another version of Disio?",
 }
+_ADVICE_FOR: Final = (
+    (
+        re.compile(r"ModuleNotFoundError: No module named '(?P<name>\w+)"),
+        'if {name} is a package, state it above: # /// script, # dependencies = ["{name}"], # ///; '
+        "if it is a part of Python, browsers do not have it; if it is a file of yours, submit the folder",
+    ),
+    (
+        re.compile("can't start new thread"),
+        "browsers' Python has no threads: compute in a plain loop, and make more and smaller payloads instead",
+    ),
+    (re.compile("^MemoryError"), "make payloads smaller; a browser's interpreter has less memory than your machine"),
+)
+"""What helps with exceptions that say so in their message."""
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
 _FURTHER: Final = ("further", "", "")
 _VALUES = re.compile(r"""'[^']*'|"[^"]*"|\d+(?:\.\d+)?""")
@@ -64,7 +78,7 @@ class FailureKind:
             place=place,
             traceback=failure.traceback,
             log=failure.log,
-            advice=_ADVICE.get(failure.kind, ""),
+            advice=_advice(failure),
         )
 
     @classmethod
@@ -90,14 +104,25 @@ def explain(failures: Iterable[Failure]) -> list[FailureKind]:
     """The kinds of failures of a task, the most frequent first. Memory grows with the kinds, not with the failures."""
     kinds: dict[tuple[str, str, str], FailureKind] = {}
     for failure in failures:
-        place = place_of(failure.traceback)
-        key = failure.kind, place, _VALUES.sub("#", failure.message)
+        key = likeness(failure)
         known = kinds.get(key if len(kinds) < MOST_KINDS or key in kinds else _FURTHER)
         if known is None:
-            known = FailureKind.like(failure, place) if len(kinds) < MOST_KINDS else FailureKind.further()
+            known = FailureKind.like(failure, key[1]) if len(kinds) < MOST_KINDS else FailureKind.further()
             kinds[key if len(kinds) < MOST_KINDS else _FURTHER] = known
         known.count(failure)
     return sorted(kinds.values(), key=lambda kind: -kind.payloads)
+
+
+def _advice(failure: Failure) -> str:
+    for pattern, advice in _ADVICE_FOR:
+        if found := pattern.search(failure.message):
+            return advice.format(**found.groupdict())
+    return _ADVICE.get(failure.kind, "")
+
+
+def likeness(failure: Failure | LocalFailure) -> tuple[str, str, str]:
+    """Equal for failures that look alike: its kind, its place in the unit, and its message without its values."""
+    return failure.kind, place_of(failure.traceback), _VALUES.sub("#", failure.message)
 
 
 def place_of(traceback: str) -> str:

@@ -292,5 +292,6 @@ def default_split(params: Any) -> Sequence[Any]:
         return payloads
     raise UnitError(
         "the unit has no split(params), and the parameters name no payloads: "
-        "give payloads (a list), or stop (a number, with start and step if wanted), or write split"
+        "give payloads (a list), or stop (a number, with start and step if wanted; disio submit UNIT.py -p stop=100), "
+        "or write split"
     )

@@ -5,6 +5,7 @@ imported; the part below ``if __name__ == "__main__":`` is its author's own.
 """
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,7 +13,7 @@ from typing import Final, Literal
 
 from disio.unit.contract import Unit
 
-Kind = Literal["blocking", "threads", "processes", "network", "files", "globals", "chance", "time", "order"]
+Kind = Literal["blocking", "threads", "processes", "network", "files", "globals", "chance", "time", "order", "imports"]
 
 HUGE_ITEMS: Final = 5_000
 """A literal with more items than this is better a payload or a data file."""
@@ -62,9 +63,14 @@ _CALLS: Final[tuple[tuple[Kind, tuple[str, ...], str], ...]] = (
         "differs from run to run (addresses, seeds of hashes); compare or sort values themselves",
     ),
 )  # fmt: skip
+_NOT_IN_BROWSERS: Final = frozenset(
+    {"curses", "dbm", "ensurepip", "fcntl", "idlelib", "msvcrt", "resource", "termios", "tkinter", "turtle", "venv"}
+)
+"""Modules of the standard library that Pyodide leaves out (its documentation: "Python compatibility")."""
 _SEEDABLE: Final = frozenset(
     {"random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.SeedSequence"}
 )
+_ALWAYS_THERE: Final = frozenset({"js", "pyodide", "pyodide_js", "_pyodide", "disio_unit"})
 _SETS: Final = frozenset({"set", "frozenset"})
 _ORDERED_BY: Final = frozenset({"list", "tuple", "enumerate", "iter", "next"})
 
@@ -88,9 +94,12 @@ def lint(unit: Unit) -> list[Warning]:
     tree = ast.parse(unit.source, unit.filename)
     names = _imports(tree)
     found: set[Warning] = set()
+    stated = bool(unit.metadata.dependencies or unit.metadata.packages)
     for statement in _reachable(tree):
         for node in ast.walk(statement):
             found.update(_look_at(node, names))
+            if not isinstance(statement, ast.Try):  # it has another way where the module is missing
+                found.update(_missing_modules(node, stated=stated))
     return sorted(found)
 
 
@@ -155,6 +164,23 @@ def _look_at(node: ast.AST, names: dict[str, str]) -> Iterator[Warning]:
         yield _huge(node.lineno, f"a literal with {len(node.keys):,} entries")
     elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and len(node.value) > HUGE_CHARACTERS:
         yield _huge(node.lineno, f"a literal of {len(node.value):,} characters")
+
+
+def _missing_modules(node: ast.AST, *, stated: bool) -> Iterator[Warning]:
+    """Imports that will fail. Which module is of which package is not known here: one dependency excuses all."""
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        modules = [node.module]
+    else:
+        return
+    for module in modules:
+        name = module.partition(".")[0]
+        if name in _NOT_IN_BROWSERS:
+            yield Warning(node.lineno, "imports", f"import {name}", "fails: a browser's Python does not have it")
+        elif not stated and name not in sys.stdlib_module_names and name not in _ALWAYS_THERE:
+            why = f'is no part of Python; state its package above: # /// script, # dependencies = ["{name}"], # ///'
+            yield Warning(node.lineno, "imports", f"import {name}", why)
 
 
 def _huge(line: int, what: str) -> Warning:

@@ -56,6 +56,18 @@ def test_a_failure_shows_the_researchers_lines_and_status_one(disio: Run, unit: 
     assert "5 payloads in" in told.stderr
 
 
+def test_failures_alike_are_shown_once(disio: Run, tmp_path: Path) -> None:
+    """A mistake in every payload is told once, with how many more there are; an unstated package is warned of."""
+    path = tmp_path / "typo.py"
+    path.write_text("import numpy\n\n\ndef run(payload):\n    raise ValueError(f'not {payload}')\n")
+    told = disio("run", path, "--local", "-p", "stop=9")
+    assert told.returncode == 1
+    assert told.stderr.count("ValueError: not 0") == 2, "the line and its traceback"
+    assert "not 1" not in told.stderr
+    assert "8 more payloads failed in the same way" in told.stderr
+    assert "warning typo.py, line 1: import numpy" in " ".join(told.stderr.split())
+
+
 def test_without_local_it_says_what_to_use(disio: Run, unit: Path) -> None:
     """``disio run`` without ``--local`` points to submit."""
     told = disio("run", unit)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from disio.client import Failure
 from disio.client.explaining import EXAMPLES, MOST_KINDS, explain, place_of
 from disio.unit.runner import Session
@@ -31,6 +33,21 @@ def test_failures_that_differ_in_values_only_are_one_kind() -> None:
     assert kinds[0].indexes == list(range(EXAMPLES))
     assert kinds[0].volunteers == 1
     assert kinds[0].advice
+
+
+@pytest.mark.parametrize(
+    ("message", "helps"),
+    [
+        ("ModuleNotFoundError: No module named 'skimage.io'", '["skimage"]'),
+        ("RuntimeError: can't start new thread", "no threads"),
+        ("MemoryError", "smaller"),
+        ("ValueError: x", "--local"),
+    ],
+)
+def test_advice_is_about_what_happened(message: str, helps: str) -> None:
+    """Exceptions that come of being in a browser say what helps against them."""
+    [kind] = explain(failures(3, message))
+    assert helps in kind.advice
 
 
 def test_the_place_is_the_innermost_own_frame() -> None:

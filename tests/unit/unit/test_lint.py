@@ -35,6 +35,9 @@ CASES = [
 ]
 
 
+PACKAGES = '# /// script\n# dependencies = ["numpy", "requests"]\n# ///\n'
+
+
 def kinds(source: str) -> list[str]:
     """The kinds of warnings about a unit."""
     return [warning.kind for warning in lint(load_unit(source, "unit.py"))]
@@ -43,7 +46,7 @@ def kinds(source: str) -> list[str]:
 @pytest.mark.parametrize(("imports", "code", "kind"), CASES)
 def test_each_kind_is_found(imports: str, code: str, kind: str) -> None:
     """What browsers cannot do, or do differently each time, gives one warning with its kind, line and reason."""
-    [warning] = lint(load_unit(f"{imports}\ndef run(payload):\n    return {code}\n", "unit.py"))
+    [warning] = lint(load_unit(f"{imports}\ndef run(payload):\n    return {code}\n{PACKAGES}", "unit.py"))
     assert (warning.kind, warning.line) == (kind, 3)
     assert len(warning.why) > 20
     assert str(warning).startswith("line 3: ")
@@ -65,10 +68,27 @@ def test_each_kind_is_found(imports: str, code: str, kind: str) -> None:
 )
 def test_what_is_fine_gives_no_warning(code: str) -> None:
     """Seeded random numbers, sorted sets, files that a unit writes, and methods of other objects are left alone."""
-    source = (
-        f"import random\nimport numpy as np\ndef run(payload):\n    path = self_made = payload\n    return {code}\n"
-    )
+    run = f"def run(payload):\n    path = self_made = payload\n    return {code}\n"
+    source = f"import random\nimport numpy as np\n{run}{PACKAGES}"
     assert kinds(source) == []
+
+
+@pytest.mark.parametrize("module", ["numpy", "sklearn.cluster", "tkinter"])
+def test_modules_that_will_be_missing(module: str) -> None:
+    """A package that is not stated, or a module that browsers do not have, is told before every payload fails."""
+    for statement in (f"import {module}", f"from {module} import something"):
+        unit = load_unit(f"{statement}\ndef run(payload):\n    return payload\n", "unit.py")
+        [warning] = lint(unit)
+        assert (warning.kind, warning.line) == ("imports", 1)
+        assert ("dependencies" in warning.why) == (module != "tkinter")
+
+
+def test_modules_that_will_be_there() -> None:
+    """The standard library, stated packages, and modules for which there is another way are no reason to warn."""
+    run = "def run(payload):\n    return payload\n"
+    assert kinds(f"import collections.abc\nimport json\n{run}") == []
+    assert kinds(f"import numpy\nimport requests\n{run}{PACKAGES}") == []
+    assert kinds(f"try:\n    import numpy\nexcept ImportError:\n    numpy = None\n{run}") == []
 
 
 def test_only_what_volunteers_reach_counts() -> None:

@@ -67,6 +67,10 @@ e2e-all:  ## the tests of every browser engine: Chromium, Firefox, WebKit (ENGIN
 chaos: setup  ## attack a grid with 200 faults while it computes, then prove that nothing is lost (SEED=N: replay; QUICK=1)
 	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(if $(KEEP),--keep $(KEEP))
 
+.PHONY: pictures
+pictures: setup  ## make the pictures of README and docs anew, in real browsers: docs/images
+	@$(PY) docs/pictures.py
+
 .PHONY: clean
 clean:  ## remove what was built and cached; the virtual environment stays
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build test-results pyodide_bundle/dist

@@ -67,7 +67,7 @@ async def _half_done(grid: Grid, study: asyncio.Task[None]) -> str:
 
 async def _dashboard(chromium: Browser, url: str, scheme: str) -> None:
     page = await chromium.new_page(
-        viewport={"width": 1080, "height": 700}, color_scheme="dark" if scheme == "dark" else "light"
+        viewport={"width": 1080, "height": 556}, color_scheme="dark" if scheme == "dark" else "light"
     )
     await page.goto(url)
     await page.wait_for_timeout(1500)  # its chart draws itself

@@ -122,6 +122,8 @@ def zipped(**axes: Iterable[Any]) -> Sweep:
 def _sequence(name: str, values: Iterable[Any]) -> Sequence[Any]:
     if isinstance(values, str | bytes | dict):
         raise TypeError(f"the values of {name} are one {type(values).__name__}; write [{values!r}] for a single value")
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name}={values!r} is a single value; write {name}=[{values!r}], or a range or list of values")
     if hasattr(values, "__getitem__") and hasattr(values, "__len__"):
         return values  # type: ignore[return-value]
     return list(values)

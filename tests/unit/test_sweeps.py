@@ -43,15 +43,15 @@ def test_sweeps_are_put_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "error"),
+    ("make", "error", "says"),
     [
-        (lambda: disio.zipped(a=[1], b=[1, 2]), ValueError),
-        (lambda: disio.grid(a=[1]) * disio.grid(a=[2]), ValueError),
-        (lambda: disio.grid(a="text"), TypeError),
-        (lambda: disio.grid(a=5), TypeError),
+        (lambda: disio.zipped(a=[1], b=[1, 2]), ValueError, "b"),
+        (lambda: disio.grid(a=[1]) * disio.grid(a=[2]), ValueError, "a"),
+        (lambda: disio.grid(a="text"), TypeError, r"write \['text'\]"),
+        (lambda: disio.grid(a=5), TypeError, r"write a=\[5\]"),
     ],
 )
-def test_what_is_no_sweep_is_refused(make: Any, error: type[Exception]) -> None:
-    """Unequal lengths, names that stand twice, single values."""
-    with pytest.raises(error):
+def test_what_is_no_sweep_is_refused(make: Any, error: type[Exception], says: str) -> None:
+    """Unequal lengths, names that stand twice, single values; with how to write it."""
+    with pytest.raises(error, match=says):
         make()

@@ -74,7 +74,10 @@ def _explain(error: Exception) -> int:
         _complain(str(expected))
         return expected.exit_status
     if isinstance(expected, typer.TyperException):
-        _complain(getattr(expected, "format_message", expected.__str__)())
+        message = getattr(expected, "format_message", expected.__str__)()
+        if "unexpected extra argument" in message and "=" in message:
+            message += "; parameters are written with -p: -p KEY=VALUE"
+        _complain(message)
         context = getattr(expected, "ctx", None)
         if context is not None:
             print(f"Try: {context.command_path} --help", file=sys.stderr)

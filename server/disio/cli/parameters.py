@@ -67,7 +67,7 @@ def parse_parameters(pairs: list[str] | None, whole: str | None) -> Parameters:
     """Parameters from both options; single ones win.
 
     Raises:
-        UsageError: a pair has no ``=``, a range has no values, or the whole is no JSON object.
+        UsageError: a pair has no ``=``, a range has no values, or what must be JSON is not.
     """
     params = {} if whole is None else _parse_whole(whole)
     axes: dict[str, Sequence[Any]] = {}
@@ -78,6 +78,10 @@ def parse_parameters(pairs: list[str] | None, whole: str | None) -> Parameters:
         values = values_of(text)
         if values is None:
             params[key] = one_value(text)
+        elif key == "payloads":
+            raise UsageError(
+                f"payloads are a list in JSON; write -p 'payloads=[...]' (or ranges of other names), not {pair!r}"
+            )
         else:
             axes[key] = values
     if not axes:

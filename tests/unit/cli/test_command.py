@@ -54,6 +54,13 @@ def test_a_wrong_option_value_ends_with_status_two(disio: Run) -> None:
     assert "disio dashboard --help" in told.stderr
 
 
+def test_a_parameter_without_its_option_says_how_to_write_it(disio: Run) -> None:
+    """``digits=5`` alone is taken for what it was meant to be."""
+    told = disio("submit", "unit.py", "digits=5")
+    assert told.returncode == 2
+    assert "-p KEY=VALUE" in told.stderr
+
+
 def test_an_unreachable_dashboard_is_named_with_the_way_out(disio: Run) -> None:
     """Without a dashboard, status says its address and how to start one, in one line."""
     told = disio("status", "--url", "http://127.0.0.1:9")

@@ -93,6 +93,7 @@ def test_ranges_are_those_of_python(start: int, stop: int, step: int) -> None:
     [
         (["digits"], None, "KEY=VALUE"),
         (["=5"], None, "KEY=VALUE"),
+        (["payloads=1,2"], None, "list in JSON"),
         (["a=5:1"], None, "no values"),
         (["a=0:5:0"], None, "step of 0"),
         (["a=0:1e12"], None, "at most 1,000,000,000"),

@@ -194,10 +194,7 @@ class Bridge {
 
   /** Loaded while the bundle is on its way; computing does not wait for it. */
   async #showPanel() {
-    const { loadWords, Panel } = await import("./panel.js");
-    const fetchWords = async (/** @type {string} */ language) => (await (await fetch(`/worker/words/${language}.json`)).json()).panel;
-    const words = await loadWords(this.#options, fetchWords);
-    this.#panel = new Panel(words, this.#options, {
+    this.#panel = await openPanel(this.#options, {
       pause: () => this.#pause(true),
       resume: () => (this.#volunteer.ended ? location.reload() : this.#pause(false)),
       stop: () => this.#tell({ type: "stop" }),
@@ -260,14 +257,35 @@ class Bridge {
 }
 
 /**
- * No interpreter may compute here: nothing is loaded, and nobody connects.
- * @param {MessagePort} port to the page
+ * @param {import("./options.js").Options} options
+ * @param {import("./panel.js").Wishes} wishes
  */
-function refuse(port) {
+async function openPanel(options, wishes) {
+  const { loadWords, Panel } = await import("./panel.js");
+  const fetchWords = async (/** @type {string} */ language) => (await (await fetch(`/worker/words/${language}.json`)).json()).panel;
+  return new Panel(await loadWords(options, fetchWords), options, wishes);
+}
+
+/**
+ * No interpreter may compute here: but for the panel, which says so, nothing is loaded, and nobody connects.
+ * @param {MessagePort} port to the page
+ * @param {import("./options.js").Options} options
+ */
+async function refuse(port, options) {
   const counts = { payloads: 0, failed: 0, acknowledged: 0, seconds: 0, memory: 0 };
   /** @type {import("./channels.js").Status} */
-  const status = { type: "status", state: "failed", reason: "", message: FULL, task: "", ...counts, timings: NO_TIMINGS };
-  port.postMessage(status);
+  const status = { type: "status", state: "failed", reason: "full", message: FULL, task: "", ...counts, timings: NO_TIMINGS };
+  /** @param {FromBridge} message */
+  const tell = (message) => port.postMessage(message);
+  tell(status);
+  const panel = await openPanel(options, {
+    pause: () => {},
+    resume: () => location.reload(),
+    stop: () => tell({ type: "stop" }),
+    look: () => {},
+    resize: (width, height) => tell({ type: "size", width, height }),
+  });
+  panel.draw(status, { title: "", description: "", homepage: "" }, 0);
 }
 
 function open() {
@@ -285,8 +303,8 @@ function open() {
     if (event.source !== parent || event.data?.type !== "start" || !event.ports[0]) return;
     removeEventListener("message", connect);
     const loading = await bundle;
-    if (!loading) return refuse(event.ports[0]);
     const options = readOptions(event.data.options, navigator.hardwareConcurrency);
+    if (!loading) return refuse(event.ports[0], options);
     options.workers = 1 + (await claim(options.workers - 1));
     const site = event.origin.replace(/^\w+:\/\//, "").slice(0, 200);
     new Bridge(event.ports[0], channel.port1, loading, site, options, conditions);

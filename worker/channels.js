@@ -47,9 +47,10 @@ export const DATA_FOLDER = "/data";
  */
 
 /**
- * @typedef {{type: "status", state: State, reason: PauseReason, message: string, task: string, payloads: number, failed: number,
- *   acknowledged: number, seconds: number, memory: number, timings: Timings}} Status `seconds`: computing time given; `memory`:
- *   the most bytes that an interpreter has had
+ * @typedef {{type: "status", state: State, reason: PauseReason | "full", message: string, task: string, payloads: number, failed: number,
+ *   acknowledged: number, seconds: number, memory: number, timings: Timings}} Status `reason`: why it is paused;
+ *   "full": why it failed, as many frames compute as there are cores; `seconds`: computing time given; `memory`: the most bytes
+ *   that an interpreter has had
  * @typedef {{type: "size", width: number, height: number}} Size what the panel needs of the page, in CSS pixels
  * @typedef {{type: "stop"}} Stop the visitor has withdrawn
  * @typedef {Status | Size | Stop} FromBridge

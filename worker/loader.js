@@ -98,7 +98,7 @@
   /** @param {MessageEvent} event */
   function connect({ source, origin }) {
     if (!frame || source !== frame.contentWindow || !frame.src.startsWith(origin + "/")) return;
-    removeEventListener("message", connect);
+    port?.close(); // of the bridge before this one: "Try again" loads the frame anew
     const channel = new MessageChannel();
     port = channel.port1;
     port.onmessage = ({ data }) => {
@@ -113,7 +113,7 @@
       }
     };
     frame.contentWindow?.postMessage({ type: "start", options }, origin, [channel.port2]);
-    if (!site.PressureObserver) return; // it tells the page that has the focus, not frames in it
+    if (!site.PressureObserver || pressure) return; // it tells the page that has the focus, not frames in it
     pressure = new site.PressureObserver((/** @type {any} */ [{ state }]) => port?.postMessage({ type: "pressure", state }));
     pressure.observe("cpu").catch(() => {});
   }

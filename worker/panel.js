@@ -107,7 +107,7 @@ export class Panel {
     this.#say("state", this.#words(state));
     this.#say("title", this.#words(state));
     this.#say("count", acknowledged > 0 ? count : "");
-    this.#say("why", message || (state === "paused" ? this.#words(reason) : ""));
+    this.#say("why", reason ? this.#words(reason) : message);
     this.#say("results", new Intl.NumberFormat(language).format(acknowledged));
     this.#say("time", duration(seconds, language));
     this.#say("share", new Intl.NumberFormat(language, { style: "percent" }).format(share));

@@ -11,8 +11,10 @@ import pytest
 import pytest_asyncio
 
 from disio.client.local import read_unit, run_local
+from disio.errors import BundleError, UnitError
 from disio.testing import Grid
-from tests.unit.workunits.loading import SMALL, WORKUNITS
+from tests.packages import use_cache
+from tests.unit.workunits.loading import SMALL, WORKUNITS, unit_at
 
 from .conftest import open_volunteering
 
@@ -38,6 +40,22 @@ async def test_an_engine_and_this_machine_agree(engine: Grid, name: str) -> None
     local = run_local(read_unit(path), SMALL[name], processes=1)
     assert [result.value async for result in client.results(task.id)] == [result.value for result in local.results]
     assert await client.answer(task.id) == local.answer
+
+
+async def test_an_engine_computes_with_numpy(engine: Grid, units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy, unpacked and imported by this engine, gives the eigenvalues that it gives on this machine."""
+    numpy = pytest.importorskip("numpy")
+    use_cache(monkeypatch)
+    try:
+        task = await engine.client.submit(units / "with_numpy.py", {"count": 6})
+    except (BundleError, UnitError) as error:
+        pytest.skip(f"no NumPy for browsers: {error}")
+    done = await engine.client.wait(task.id, timeout=240)
+    failures = [failure.message async for failure in engine.client.failures(task.id)]
+    assert (done.state, failures) == ("finished", [])
+    local = unit_at(units / "with_numpy.py")
+    async for result in engine.client.results(task.id):
+        numpy.testing.assert_allclose(result.value, local.run(result.index), rtol=1e-9, atol=1e-9)
 
 
 async def test_an_engine_tells_where_a_unit_fails(engine: Grid, units: Path) -> None:

@@ -37,8 +37,7 @@ class Visit:
 
     def hear(self, message: ConsoleMessage) -> None:
         """Keep what a site owner would worry about."""
-        unknown = "directive 'webrtc'" in message.text  # of the cell's policy; not every browser has it, and says so
-        if message.type in ("error", "warning") and not unknown:
+        if message.type in ("error", "warning"):
             self.said.append(message.text)
 
     async def status(self) -> dict[str, Any]:
@@ -57,6 +56,13 @@ class Visit:
         """Wait until results of this visit are safe."""
         await self.until("status.acknowledged > 0")
         await self.bridge.locator(".pill, .panel").first.wait_for(state="attached", timeout=WAIT)
+
+    async def close_panel(self) -> None:
+        """Have the badge only."""
+        await self.bridge.locator(".pill, .panel").first.wait_for(state="attached", timeout=WAIT)
+        if await self.bridge.locator(".panel").is_visible():
+            await self.bridge.locator(".hide").click()
+        await self.bridge.locator(".pill").wait_for(timeout=WAIT)
 
     async def open_panel(self) -> None:
         """Click the badge."""
@@ -97,13 +103,14 @@ async def visit(grid: Grid, chromium: Browser) -> Visits:
     @contextlib.asynccontextmanager
     async def opened(
         *,
+        distributor: str = grid.url,
         attributes: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         html: str = "",
         before: Callable[[Page], Awaitable[None]] | None = None,
         **context: Any,
     ) -> AsyncIterator[Visit]:
-        async with open_site(grid.url, attributes=attributes, headers=headers, html=html) as site:
+        async with open_site(distributor, attributes=attributes, headers=headers, html=html) as site:
             profile = await chromium.new_context(**{"locale": "en-GB", **context})
             page = await profile.new_page()
             page.set_default_timeout(WAIT)

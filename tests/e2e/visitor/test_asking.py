@@ -1,6 +1,7 @@
 """A visitor is asked, in words that say what for; agrees, refuses, withdraws; all within reach of everyone."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,6 +188,40 @@ async def test_axe_finds_nothing(visit: Visits, scheme: str) -> None:
         assert box["x"] + box["width"] <= 360
         assert box["height"] > 250
         assert await visitor.bridge.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def violations_in_both_schemes(visit: Visit) -> list[str]:
+    """What axe-core finds in badge and panel, by day and by night; the panel is open afterwards."""
+    found = []
+    for look in (visit.close_panel, visit.open_panel):
+        await look()
+        for scheme in ("light", "dark"):
+            await visit.page.emulate_media(color_scheme=scheme)
+            found += await violations(visit.bridge)
+    return found
+
+
+async def test_axe_finds_nothing_where_it_cannot_compute(visit: Visits, tmp_path: Path) -> None:
+    """Badge and panel are accessible without a place to compute, in the page's language, and without a connection."""
+    if not (project_root() / "worker/node_modules/axe-core").is_dir():
+        pytest.skip("axe-core is not installed (needs npm, then make setup)")
+    attributes = {**STEADY, "data-consent": "granted", "data-workers": "100%"}
+    async with Grid(tmp_path) as grid, visit(distributor=grid.url, attributes=attributes, locale="fr") as first:
+        await first.until("['waiting', 'computing'].includes(status.state)")
+        second = Visit(await first.page.context.new_page())
+        second.page.on("console", second.hear)
+        await second.page.goto(first.page.url)
+        await second.until("status.state === 'failed' && status.reason === 'full'")
+        assert await violations_in_both_schemes(second) == []
+        words = json.loads((asset("worker") / "words/fr.json").read_text())["panel"]
+        assert await second.bridge.locator(".why").inner_text() == words["full"]
+        await first.page.close()
+        await second.bridge.locator("button.first").click()
+        await second.until("status.state === 'waiting'")
+        await grid.distributors[0].kill()
+        await second.until("status.state === 'offline'")
+        assert await violations_in_both_schemes(second) == []
+        assert await second.bridge.locator(".title").inner_text() == words["offline"]
 
 
 async def test_where_the_text_runs_from_right_to_left(visit: Visits) -> None:

@@ -17,7 +17,12 @@ SMALL: dict[str, dict[str, Any]] = {
 
 def unit_module(name: str) -> ModuleType:
     """The module of a unit in ``workunits/``."""
-    spec = importlib.util.spec_from_file_location(f"workunit_{name}", WORKUNITS / f"{name}.py")
+    return unit_at(WORKUNITS / f"{name}.py")
+
+
+def unit_at(path: Path) -> ModuleType:
+    """The module of a unit in this file."""
+    spec = importlib.util.spec_from_file_location(f"workunit_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -144,7 +144,9 @@ class Docket:
         if ballot is None and (len(self._short) > _PATIENCE or not self.fresh):
             ballot = self._first(self._short, voter)
         if ballot is None:
-            payload = self.fresh.draw() if self.open < _OPEN else None
+            # In order to those who are never checked: results then come in order. At random to all others.
+            draw = self.fresh.oldest if voter.trusted else self.fresh.draw
+            payload = draw() if self.open < _OPEN else None
             if payload is not None:
                 self.fresh.discard(payload)
                 ballot = self.begin(payload)

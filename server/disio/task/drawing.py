@@ -1,6 +1,7 @@
 """A set from which members are drawn at random, in constant time."""
 
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -18,7 +19,7 @@ class Drawer(Generic[Member]):
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._members: list[Member] = []
-        self._places: dict[Member, int] = {}
+        self._places: OrderedDict[Member, int] = OrderedDict()  # a dict would look longer and longer for its first
 
     def __len__(self) -> int:
         return len(self._members)
@@ -45,6 +46,10 @@ class Drawer(Generic[Member]):
             self._members[place] = last
             self._places[last] = place
         return True
+
+    def oldest(self) -> Member | None:
+        """The member that has been in longest, left in; None if there is none."""
+        return next(iter(self._places), None)
 
     def draw(self, fits: Callable[[Member], bool] | None = None) -> Member | None:
         """A random member that fits, left in; None if none is found in a bounded search."""

@@ -35,7 +35,7 @@ async def test_two_of_three_distributors_die(tmp_path: Path, volunteers: Volunte
                 [volunteer] = (await grid.client.grid()).volunteers
                 before = await grid.client.task(task.id)
                 await left.pop(volunteer.distributor).kill()
-                await volunteer_at(grid, left, 20)
+                await volunteer_at(grid, left, 80)
                 await until_accepted(grid, task, before.accepted + 50)
             await assert_all_right(grid, task)
 
@@ -59,7 +59,7 @@ async def test_a_distributor_that_freezes_is_left(tmp_path: Path, volunteers: Vo
             await until_accepted(grid, task, 60)
             grid.distributors[0].freeze()
             try:
-                await volunteer_at(grid, [grid.distributors[1].ready["id"]], 40)
+                await volunteer_at(grid, [grid.distributors[1].ready["id"]], 100)
                 await assert_all_right(grid, task)
             finally:
                 grid.distributors[0].thaw()

@@ -37,6 +37,8 @@ class Batch:
     task: int
     volunteer: str
     deadline: float
+    lost: bool = False
+    """The volunteer has said that it does not hold them: they never reached it, or it came back without them."""
 
 
 class Lease(NamedTuple):
@@ -187,7 +189,7 @@ class LeaseBook:
                 batches.setdefault(self._open[lease].batch.task, []).append(lease)
         for task, own in batches.items():
             late = [lease for lease in own if self._open[lease].batch.deadline > deadline]
-            self._redate(Batch(task, volunteer, deadline), late)
+            self._redate(Batch(task, volunteer, deadline, lost=True), late)
 
     def ended(self, lease: int, volunteer: str) -> Lease | None:
         """An ended lease of this volunteer, if it is one and the volunteer does not hold its payload anew."""

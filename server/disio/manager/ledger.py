@@ -315,7 +315,8 @@ class Ledger:
         freed = self.book.expire(now)
         for one in freed:
             volunteer = self.links.volunteers.get(one.volunteer)
-            if volunteer is not None:
+            ended = self.book.find(one.lease)
+            if volunteer is not None and ended is not None and not ended.batch.lost:
                 volunteer.expired += 1
         self.end(freed)
 

@@ -98,7 +98,7 @@ async def test_waiting_ends_with_the_tasks_own_success(desk: Desk) -> None:
     assert "finished: 3 / 3" in good.stdout
     bad = await desk("submit", desk.unit, "-p", "count=5", "--wait")
     assert bad.returncode == 1
-    assert "--failures" in bad.stderr
+    assert "disio explain" in bad.stderr
 
 
 async def test_failures_are_explained_by_kind(desk: Desk) -> None:

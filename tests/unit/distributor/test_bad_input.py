@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from disio.distributor.limits import Limits
 from disio.wire import grid, volunteer
-from disio.wire.volunteer import MAX_FRAME_BYTES, Credit, Hello, ResultItem, Results, pack
+from disio.wire.volunteer import MAX_FRAME_BYTES, PROTOCOL_VERSION, Credit, Hello, ResultItem, Results, pack
 
 from .conftest import Browser, Distributor, ScriptedManager
 
@@ -54,9 +54,9 @@ async def test_empty_frame(browser: Browser) -> None:
 
 async def test_wrong_version(browser: Browser) -> None:
     """Another protocol version is told which one is spoken here, and not to come back."""
-    await browser.say(Hello(protocol=2, secret=browser.secret))
+    await browser.say(Hello(protocol=99, secret=browser.secret))
     error = await ended(browser, "version", 4400)
-    assert "protocol 1" in error.message
+    assert f"protocol {PROTOCOL_VERSION}" in error.message
     assert not error.retry
 
 
@@ -77,14 +77,18 @@ async def test_no_hello_first(browser: Browser) -> None:
 async def test_hello_twice(browser: Browser) -> None:
     """A second hello ends the connection with 4400."""
     await browser.hello()
-    await browser.say(Hello(protocol=1, secret=browser.secret))
+    await browser.say(Hello(protocol=PROTOCOL_VERSION, secret=browser.secret))
     await ended(browser, "protocol", 4400)
 
 
 async def test_holding_too_much(browser: Browser) -> None:
     """A volunteer that claims more leases than anybody can hold is refused."""
     await browser.say(
-        Hello(protocol=1, secret=browser.secret, holding={f"mgr001-{n}": list(range(1, 8000)) for n in range(2)})
+        Hello(
+            protocol=PROTOCOL_VERSION,
+            secret=browser.secret,
+            holding={f"mgr001-{n}": list(range(1, 8000)) for n in range(2)},
+        )
     )
     await ended(browser, "protocol", 4400)
 
@@ -268,7 +272,7 @@ async def test_after_close_nothing_is_heard(manager: ScriptedManager, distributo
     """What a volunteer sends after it was shown the door is neither passed on nor kept, and the door closes."""
     reader, writer = await raw(distributor)
     secret = "ab" * 16
-    writer.write(binary(pack(Hello(protocol=1, secret=secret))) + binary(b"!"))
+    writer.write(binary(pack(Hello(protocol=PROTOCOL_VERSION, secret=secret))) + binary(b"!"))
     writer.writelines([binary(pack(Results("mgr001-1", [ResultItem(5, 0, 0, 0.1)])))] * 50)
     await asyncio.wait_for(reader.readuntil(struct.pack("!H", 4400)), 20)
     await has_closed(reader)
@@ -324,7 +328,7 @@ async def test_slow_reader(manager: ScriptedManager, make_distributor: Callable[
     await distributor.linked()
     secret = "ef" * 16
     _, writer = await raw(distributor)
-    writer.write(binary(pack(Hello(protocol=1, secret=secret))) + binary(pack(Credit(100))))
+    writer.write(binary(pack(Hello(protocol=PROTOCOL_VERSION, secret=secret))) + binary(pack(Credit(100))))
     volunteer_id = (await manager.saw(grid.Joined)).volunteer
     await manager.saw(grid.Want)
     await manager.grant(volunteer_id, 60, payload=bytes(500_000))

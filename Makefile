@@ -61,7 +61,7 @@ test: setup  ## all tests: units, then real processes and real browsers
 .PHONY: e2e-all
 e2e-all:  ## the tests of every browser engine: Chromium, Firefox, WebKit (ENGINES="firefox webkit": these)
 	@bin/setup engines
-	@DISIO_TEST_ENGINES="$(or $(ENGINES),chromium firefox webkit)" $(PY) -m pytest tests/e2e/test_engines.py tests/e2e/test_sealed_cell.py
+	@DISIO_TEST_ENGINES="$(or $(ENGINES),chromium firefox webkit)" $(PY) -m pytest $(addprefix tests/e2e/test_,engines.py sealed_cell.py hostile_unit.py hostile_site.py)
 
 .PHONY: chaos
 chaos: setup  ## attack a grid with 200 faults while it computes, then prove that nothing is lost (SEED=N: replay; QUICK=1)

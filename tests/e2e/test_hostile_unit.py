@@ -1,6 +1,7 @@
-"""What a unit may do to others: to the next task, to the visit, to a visitor who has stopped it."""
+"""What a unit may do to others, in each engine: to the next task, to the visit, to a visitor who has stopped it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,19 +9,29 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from disio.testing import Grid, open_browser
+from disio.errors import BrowserError
+from disio.testing import Grid, find_browser, open_browser
 from tests.e2e.walls import Lab
 
 from .conftest import open_volunteering
+
+ENGINES = os.environ.get("DISIO_TEST_ENGINES", "chromium firefox").split()
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
-    """A grid with one Chromium."""
-    async with Grid(tmp_path_factory.mktemp("grid")) as opened, open_volunteering(opened.url):
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
+    """A grid for all engines."""
+    async with Grid(tmp_path_factory.mktemp("grid")) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ENGINES)
+async def grid(shared: Grid, request: pytest.FixtureRequest) -> AsyncIterator[Grid]:
+    """The grid with one volunteer of this engine."""
+    async with open_volunteering(shared.url, browser=request.param):
+        yield shared
 
 
 async def test_tasks_share_nothing(grid: Grid, units: Path) -> None:
@@ -59,14 +70,19 @@ async def grid_metrics(grid: Grid) -> str:
         return (await http.get(f"{grid.url}/metrics")).text
 
 
-async def test_nothing_goes_on_after_stop(tmp_path: Path, units: Path) -> None:
+@pytest.mark.parametrize("browser", ENGINES)
+async def test_nothing_goes_on_after_stop(tmp_path: Path, units: Path, browser: str) -> None:
     """A unit that never ends, and is heard while it computes (there are no walls here), is silent after a stop."""
+    try:
+        find_browser(browser)
+    except BrowserError as error:
+        pytest.skip(str(error))
     lab = Lab(walls=False)
     lab.over.set()  # nothing seizes this cell
     async with lab.open(), Grid(tmp_path, distributor_options=("--url", lab.url)) as grid:
         lab.pass_on(grid.distributors[0].port)
         await grid.client.submit(units / "heartbeat.py", {"payloads": [lab.stranger + "/beat"]})
-        async with open_browser(lab.page):
+        async with open_browser(lab.page, browser=browser):
             await asyncio.wait_for(lab.hears({"beat"}), 60)
             lab.stopping.set()
             await asyncio.wait_for(lab.stopped.wait(), 30)

@@ -51,6 +51,8 @@ async def test_a_unit_that_speaks_for_its_worker(grid: Grid, units: Path) -> Non
         text = await grid_metrics(grid)
         return next(line for line in text.splitlines() if line.startswith("disio_connections_total"))
 
+    first = await grid.client.submit(units / "squares.py", {"count": 1})
+    await grid.client.wait(first.id, timeout=120)  # so the browser is there
     before = await connections()
     wishes = ["for ever", "time", "memory", "held", "results", "shout"]
     forged = await grid.client.submit(units / "forger.py", {"payloads": wishes})

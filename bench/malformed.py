@@ -159,6 +159,12 @@ def binary(payload: bytes) -> bytes:
     return b"\x82\xff" + struct.pack("!Q", size) + bytes(4) + payload
 
 
+CLOSE: Final = b"\x88\x80" + bytes(4)
+"""What a browser answers to a close frame, masked: until it comes, the distributor waits, for two seconds at most."""
+REFUSED: Final = b"\x88\x0a" + struct.pack("!H", 4400) + b"protocol"
+"""The close frame that a distributor sends to whoever breaks the protocol."""
+
+
 def batches(forge: Forge, count: int, visit: int = 200) -> Iterator[tuple[bytes, int]]:
     """Frames of whole visits, hello first, void ones and at last a fatal one; and how many of them are malformed."""
     while count > 0:

@@ -67,7 +67,7 @@ def points(headers: httpx.Headers, *, https: bool, framed: bool) -> tuple[int, l
 async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
     """A grid whose distributor is reached by HTTPS, as far as it knows."""
     options = ("--url", "https://compute.example.org")
-    async with Grid(tmp_path_factory.mktemp("grid"), distributor_options=options) as opened:
+    async with Grid(tmp_path_factory.mktemp("grid"), distributor_options=options, trust_loopback=False) as opened:
         yield opened
 
 

@@ -168,7 +168,7 @@ def _add_socket(app: Quart, parts: Parts) -> None:
             return _refused(421, "This distributor does not answer to that name.")
         own = headers.origin(parts.config.url, websocket.scheme, websocket.host)
         here = headers.origin("", websocket.scheme, websocket.host)
-        if not door.welcomes(websocket.headers.get("Origin"), own, here, *parts.hub.cluster.others):
+        if not door.welcomes(websocket.headers.get("Origin"), own, here, *parts.hub.cluster.known):
             return _refused(403, "Pages of other origins do not open connections here.")
         if not await door.handshake(door.client(websocket.remote_addr, websocket.headers)):
             return _refused(429, "Too many connections are being opened from your network address.")

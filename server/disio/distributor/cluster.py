@@ -1,8 +1,13 @@
 """The distributors of the grid, as managers tell of them: what volunteers may move to when this one is lost. No I/O."""
 
+from typing import Final
+
 from disio.wire.grid import Peer
 from disio.wire.volunteer import Cluster as Told
 from disio.wire.volunteer import Peer as Origin
+
+MAX_KNOWN: Final = 1000
+"""Origins that are remembered; the ones told longest ago go first."""
 
 
 class Cluster:
@@ -15,6 +20,8 @@ class Cluster:
     def __init__(self, own: str) -> None:
         self.told = Told([])
         """What volunteers are told; another object whenever that changes. Empty while there is no other distributor."""
+        self.known: dict[str, None] = {}
+        """Origins of other distributors that are, or were, of this grid: their pages go on when they are gone."""
         self._own = own
         self._by_manager: dict[str, list[Peer]] = {}
 
@@ -26,6 +33,11 @@ class Cluster:
     def update(self, manager: str, peers: list[Peer]) -> bool:
         """A manager tells which distributors it is linked to. Whether volunteers are to be told something new."""
         self._by_manager[manager] = peers
+        for origin in self.others:
+            self.known.pop(origin, None)
+            self.known[origin] = None
+        while len(self.known) > MAX_KNOWN:
+            del self.known[next(iter(self.known))]
         found = {peer.url: peer.load for peer in sorted(self._peers(), key=lambda peer: peer.load)}
         told = Told([Origin(url, load) for url, load in sorted(found.items())] if self.others else [])
         if told == self.told:

@@ -54,7 +54,7 @@ DELETE FROM payloads WHERE task = 1 AND idx = 3;
 
 -- name: votes_without_result#
 -- A vote whose result is another volunteer's.
-UPDATE votes SET lease = (SELECT min(lease) FROM results)
+UPDATE votes SET lease = (SELECT max(lease) FROM results)
 WHERE (task, idx, volunteer) = (SELECT task, idx, volunteer FROM votes ORDER BY task, idx LIMIT 1);
 
 -- name: votes_missing#

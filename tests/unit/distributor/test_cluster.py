@@ -1,6 +1,6 @@
 """What volunteers are told of the grid's other distributors."""
 
-from disio.distributor.cluster import Cluster
+from disio.distributor.cluster import MAX_KNOWN, Cluster
 from disio.distributor.headers import bridge
 from disio.wire.grid import Peer
 from disio.wire.volunteer import Cluster as Told
@@ -36,6 +36,18 @@ def test_one_that_has_gone_is_told_no_more() -> None:
     cluster.update("m1", [peer("a"), peer("b")])
     assert cluster.update("m1", [peer("a")])
     assert cluster.told == Told([])
+
+
+def test_pages_of_one_that_has_gone_are_still_known() -> None:
+    """Volunteers whose page came from a distributor that died are welcome at the others; the latest are remembered."""
+    cluster = Cluster("a")
+    cluster.update("m1", [peer("a"), peer("b")])
+    cluster.update("m1", [peer("a")])
+    assert list(cluster.known) == ["https://b.test"]
+    for number in range(MAX_KNOWN):
+        cluster.update("m1", [peer("a"), peer(f"c{number}")])
+    assert len(cluster.known) == MAX_KNOWN
+    assert "https://b.test" not in cluster.known
 
 
 def test_the_bridge_may_talk_to_the_others_and_to_nobody_else() -> None:

@@ -12,7 +12,7 @@ with disio.Client() as client:
     task = client.submit("ising.py", payloads=pictures + curves, name="Ising magnets")
     task.progress()  # waits, and shows how far it is
     for failure in task.failures():
-        print(f"payload {failure.index}: {failure.message}")
+        print(failure)  # which payload, in which browser, with the unit's own lines
     results = [result.value for result in task.results()]
 
 print(f"{len(results)} results; the order ends at T = {crossing(results):.2f}")

@@ -30,6 +30,10 @@ class UnitError(DisioError):
     http_status = 422
 
 
+class UnitWarning(UserWarning):
+    """A submitted unit has lines that will not do in browsers what they do at home."""
+
+
 class CodecError(DisioError):
     """A value cannot be encoded, or bytes are no encoded value; names the place inside the value."""
 

@@ -2,13 +2,14 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
 
 import disio
 from disio.cli.commands import EXIT_INTERRUPTED, command_line, first_expected
-from disio.errors import DisioError
+from disio.errors import DisioError, UnitWarning
 
 _COMMANDS = {
     "up": ("disio.cli.up:up", "Start a whole grid on this machine."),
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit status. Errors become one line on standard error, unless ``--debug``."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
+    warnings.simplefilter("ignore", UnitWarning)  # commands tell them in their own way
     command = command_line(_COMMANDS, about=disio.__doc__ or "", epilog=_EPILOG)
     try:
         status = command.main(args=words, prog_name="disio", standalone_mode=False)

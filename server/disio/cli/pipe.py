@@ -86,6 +86,7 @@ def pipe(
             after = max(after, _last(target, by)) if target is not None else after
         else:
             task = client.submit(module, given.params, open=True, data=parse_data(data), name=name, priority=priority)
+            output.warn(task.filename, task.warnings)
         output.err.print(f"task [bold]{task.id}[/]")
         failed = _run(client, task, lines, by=by, after=after, bare=bare, target=target, append=bool(resume))
         ended = task.refresh()

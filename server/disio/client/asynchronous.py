@@ -117,6 +117,7 @@ class AsyncClient:
             checking=checking,
         )
         task = self._task(await self._post("/api/tasks", body))
+        core.warn(task)
         if payloads is not None:
             self._feeding.append(task._feed(payloads))
         return task

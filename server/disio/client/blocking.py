@@ -116,6 +116,7 @@ class Client:
             checking=checking,
         )
         task = self._task(self._post("/api/tasks", body))
+        core.warn(task)
         if payloads is not None:
             self._feeding.append(task._feed(payloads))
         return task

@@ -1,6 +1,7 @@
 """What both clients share, without any I/O: which request to send, and what its answer means."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -10,7 +11,7 @@ import httpx
 import msgspec
 import platformdirs
 
-from disio.errors import DisioError, ProtocolError, UnreachableError, UsageError
+from disio.errors import DisioError, ProtocolError, UnitWarning, UnreachableError, UsageError
 from disio.unit import codec
 from disio.wire import api
 from disio.wire.kit import Kit
@@ -215,6 +216,12 @@ class TaskFailedError(DisioError):
     """The task came to no good end: it failed, or was cancelled."""
 
     code = "task_failed"
+
+
+def warn(task: api.Task) -> None:
+    """Warn the program that submitted a task of what in its unit will not do in browsers."""
+    for warning in task.warnings:
+        warnings.warn(f"{task.filename}, {warning}", UnitWarning, stacklevel=3)
 
 
 def check_end(task: api.Task) -> None:

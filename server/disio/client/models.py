@@ -90,6 +90,13 @@ class Failure:
     volunteers: tuple[str, ...]
     browsers: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """For people: which payload, where, the unit's own lines, what had been printed."""
+        where = f" in {', '.join(sorted(set(self.browsers)))}" if any(self.browsers) else ""
+        lines = [f"payload {self.index} failed{where}: {self.message}", self.traceback.rstrip()]
+        lines += ["it printed:", self.log.rstrip()] if self.log else []
+        return "\n".join(filter(None, lines))
+
     @classmethod
     def from_line(cls, line: api.FailureLine) -> "Failure":
         """From a line of the API."""

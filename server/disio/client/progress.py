@@ -39,7 +39,7 @@ def _in_jupyter() -> bool:
 def facts_of(task: Task) -> list[str]:
     """Rate, volunteers, time left and failures, in words."""
     if task.state != "running":
-        return [task.state]
+        return [task.state, *([f"{task.failed} failed"] if task.failed else [])]
     facts = [
         rate(task.rate),
         f"{task.volunteers} volunteer{'' if task.volunteers == 1 else 's'}",

@@ -70,7 +70,7 @@ _NOT_IN_BROWSERS: Final = frozenset(
 _SEEDABLE: Final = frozenset(
     {"random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.SeedSequence"}
 )
-_ALWAYS_THERE: Final = frozenset({"js", "pyodide", "pyodide_js", "_pyodide", "disio_unit"})
+_ALWAYS_THERE: Final = frozenset({"disio", "js", "pyodide", "pyodide_js", "_pyodide", "disio_unit"})
 _SETS: Final = frozenset({"set", "frozenset"})
 _ORDERED_BY: Final = frozenset({"list", "tuple", "enumerate", "iter", "next"})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from disio.client import AsyncClient, AsyncTask, Client, Task, WaitTimeoutError
-from disio.errors import CodecError, NotFoundError, UnitError, UnreachableError, UsageError
+from disio.errors import CodecError, NotFoundError, UnitError, UnitWarning, UnreachableError, UsageError
 from disio.testing import Grid
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,6 +70,22 @@ async def test_votes_are_told(grid: Grid, unit: Path) -> None:
         await client.submit(unit, {"count": 2, "pair": 0}, checking={"quorums": 2})
 
 
+async def test_a_program_is_warned_of_what_browsers_cannot_do(grid: Grid) -> None:
+    """Both clients warn at the line that submits, with the unit's own line and the reason."""
+    source = "import time\ndef run(payload):\n    time.sleep(payload)\n"
+    with pytest.warns(UnitWarning, match=r"unit\.py, line 3: time\.sleep\(\) keeps") as told:
+        await (await grid.client.submit(source=source, params={"payloads": []})).cancel()
+    assert told[0].filename == __file__
+
+    def work() -> None:
+        with Client(grid.client.url) as client:
+            client.submit(source=source, params={"payloads": []}).cancel()
+
+    with pytest.warns(UnitWarning, match="line 3") as told:
+        await asyncio.to_thread(work)
+    assert told[0].filename == __file__
+
+
 async def test_the_blocking_client_does_the_same(grid: Grid, unit: Path) -> None:
     """The client without asyncio gives the same tasks, results, failures and answer."""
 
@@ -83,6 +99,8 @@ async def test_the_blocking_client_does_the_same(grid: Grid, unit: Path) -> None
             (failure,) = client.failures(task.id)
             assert (failure.index, failure.payload, failure.kind) == (3, (3, b"raw"), "exception")
             assert "no three" in failure.traceback
+            assert str(failure).startswith("payload 3 failed")
+            assert failure.traceback.rstrip() in str(failure)
             assert task.id in {one.id for one in client.tasks()}
             assert client.health().ok
             assert client.grid().distributors[0].url == grid.url

@@ -63,6 +63,10 @@ e2e-all:  ## the tests of every browser engine: Chromium, Firefox, WebKit (ENGIN
 	@bin/setup engines
 	@DISIO_TEST_ENGINES="$(or $(ENGINES),chromium firefox webkit)" $(PY) -m pytest $(addprefix tests/e2e/test_,engines.py sealed_cell.py hostile_unit.py hostile_site.py)
 
+.PHONY: slow
+slow: setup  ## the tests that `make test` leaves out because they take long
+	@$(PY) -m pytest -m long --durations=10
+
 .PHONY: chaos
 chaos: setup  ## attack a grid with 200 faults while it computes, then prove that nothing is lost (SEED=N: replay; QUICK=1)
 	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(if $(KEEP),--keep $(KEEP))

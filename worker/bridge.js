@@ -8,6 +8,7 @@ import { BUNDLE_FILES } from "./channels.js";
 import { Cluster } from "./cluster.js";
 import { Conditions } from "./conditions.js";
 import { measure } from "./distance.js";
+import { BEAT_MS, fall, Pulse } from "./falls.js";
 import { readOptions } from "./options.js";
 import { claim } from "./slots.js";
 import { Volunteer } from "./volunteer.js";
@@ -17,6 +18,7 @@ import { Volunteer } from "./volunteer.js";
 /** @typedef {import("./channels.js").FromBridge} FromBridge */
 
 const FULL = "This site computes in as many places as this machine has processors already.";
+const FALLEN = "This browser has ended again and again what was computed here; perhaps it has too little memory.";
 const NO_TIMINGS = Object.freeze({ bundle: 0, ready: 0, acknowledged: 0, workers: [] });
 /** The page is told of changes at most so often, except of the first acknowledgement. */
 const STATUS_MS = 250;
@@ -99,6 +101,13 @@ class Bridge {
   /** @type {import("./panel.js").Panel | undefined} */
   #panel;
   #share = 0;
+  /** The cell is gone, and with it all that computed. */
+  #fallen = false;
+  /** It has been gone for long enough to begin anew. */
+  #rested = false;
+  #pulse = new Pulse();
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #beats;
   #port;
   #cell;
   #volunteer;
@@ -137,7 +146,9 @@ class Bridge {
     });
     port.onmessage = ({ data }) => this.#obey(data);
     cell.onmessage = ({ data }) => {
+      if (data.type === "beat") return this.#pulse.answered();
       if (data.type === "ready") {
+        this.#watch();
         this.#timings.ready ||= performance.now();
         this.#timings.workers.push(data.ms);
       } else if (data.type === "picture") {
@@ -171,7 +182,37 @@ class Bridge {
   /** @param {boolean} paused */
   #pause(paused) {
     this.#paused = paused;
-    this.#adapt();
+    if (this.#fallen) this.#begin();
+    else this.#adapt();
+  }
+
+  /** A cell whose process ends tells nobody, and this frame may have another process: so the cell is asked. */
+  #watch() {
+    this.#beats ??= setInterval(() => {
+      if (this.#pulse.ask()) this.#cell.postMessage({ type: "beat" });
+      else this.#fall();
+    }, BEAT_MS);
+  }
+
+  /** What is computed takes the cell down. This visit ends, as if its tab had been closed; after a while another one begins. */
+  #fall() {
+    if (this.#fallen || this.#volunteer.ended) return;
+    this.#fallen = true;
+    clearInterval(this.#beats);
+    const { fragment, wait } = fall(location.hash, performance.now(), this.#options.dedicated);
+    history.replaceState(null, "", fragment); // replaced, so that the page's "back" knows nothing of it
+    if (wait === null) return this.#volunteer.fail(FALLEN);
+    console.warn("disio: the browser has ended the frame that computes; it begins anew");
+    this.#volunteer.close();
+    setTimeout(() => {
+      this.#rested = true;
+      this.#begin();
+    }, wait);
+  }
+
+  /** Begin anew after a fall, unless the visitor has paused; in that case once it is resumed. */
+  #begin() {
+    if (this.#rested && !this.#paused) location.reload();
   }
 
   /** @returns {import("./channels.js").PauseReason} */
@@ -181,6 +222,7 @@ class Bridge {
 
   /** Rest, or go on, and how fast, as things are now. */
   #adapt() {
+    if (this.#fallen) return;
     const rest = this.#reason !== "";
     if (rest !== this.#volunteer.paused) {
       if (rest) this.#volunteer.pause();
@@ -225,8 +267,8 @@ class Bridge {
   #state() {
     const { ended, paused, connected, uncomputed } = this.#volunteer;
     if (ended) return "failed";
-    if (paused) return "paused";
-    if (!this.#timings.ready || this.#volunteer.loading) return "loading";
+    if (paused || (this.#fallen && this.#paused)) return "paused";
+    if (this.#fallen || !this.#timings.ready || this.#volunteer.loading) return "loading";
     if (uncomputed > 0) return "computing";
     return connected ? "waiting" : "offline";
   }

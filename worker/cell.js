@@ -43,6 +43,8 @@ function open(port, { snapshot }) {
   /** @param {MessageEvent<ToCell>} event */
   port.onmessage = ({ data: message }) => {
     switch (message.type) {
+      case "beat":
+        return tell(message);
       case "file":
         return runtime.take(message.name, message.bytes);
       case "forget":

@@ -72,7 +72,8 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "revoke", task: string, leases: number[]}} TakeBack no leases: the whole task
  * @typedef {{type: "pause"} | {type: "resume"}} Switch
  * @typedef {{type: "look", on: boolean}} Look somebody looks at pictures of results, or not any more
- * @typedef {StartWorkers | Pace | Look | GiveFile | ForgetFiles | GiveTask | GiveWork | TakeBack | Switch} ToCell
+ * @typedef {{type: "beat"}} Beat the bridge asks whether the cell is there, the cell says the same
+ * @typedef {Beat | StartWorkers | Pace | Look | GiveFile | ForgetFiles | GiveTask | GiveWork | TakeBack | Switch} ToCell
  */
 
 /**
@@ -85,7 +86,7 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "failed", message: string}} CellFailed no interpreter can be started here
  * @typedef {{type: "log", message: string}} CellLog
  * @typedef {{type: "picture", task: string, data: unknown}} CellPicture of a result, as the unit gave it; see `picture.js`
- * @typedef {CellReady | CellResults | CellCheckpoint | CellEvent | CellReturned | CellFailed | CellLog | CellPicture} FromCell
+ * @typedef {Beat | CellReady | CellResults | CellCheckpoint | CellEvent | CellReturned | CellFailed | CellLog | CellPicture} FromCell
  */
 
 // ---- cell and worker ------------------------------------------------------------------------

@@ -132,9 +132,11 @@ export class Volunteer {
     this.#connection.move(origin);
   }
 
-  /** The visit is over. */
+  /** The visit is over, and whoever it goes on with is another volunteer. */
   close() {
+    this.connected = false;
     this.#connection.close();
+    this.#visit.onChange();
   }
 
   /** @param {string} message why this visit cannot go on */

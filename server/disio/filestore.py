@@ -20,6 +20,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 """Files travel in pieces of this size."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _PART: Final = ".part"
+_GONE: Final = ".gone"
 
 
 class FileStore:
@@ -123,6 +124,11 @@ class FileStore:
                 path.unlink(missing_ok=True)
                 gone += 1
         return gone
+
+    def take_out(self, sha256: str) -> Path | None:
+        """Have a file gone from here at once; None if it was not here. Where it lies now it is to be deleted."""
+        path = self.path(sha256)
+        return None if path is None else path.replace(path.with_name(sha256 + _GONE))
 
     def shrink(self, limit: int) -> None:
         """Delete the files that were asked for longest ago until all have at most ``limit`` bytes together."""

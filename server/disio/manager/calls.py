@@ -143,6 +143,7 @@ class Calls:
         ledger.store.group.files.append((unit.sha256, unit.source.encode()))
         ledger.store.group.tasks.append(task.new_row())
         ledger.open(task)
+        self._files.claimed(task.kit)
         await self._stored(task)
         ledger.unsplit.put_nowait(task)
         return ledger.tasks.view(task)

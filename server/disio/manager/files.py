@@ -1,15 +1,20 @@
 """The files of tasks' kits: taken in piece by piece, checked, kept in the data directory, handed to distributors.
 
-A file is whole and on the disk before a task that names it is stored; what no task names is collected after a day.
+A file is whole and on the disk before a task that names it is stored, and goes with the last task that names it.
+Between a question for a file and the task that is submitted for its sake it stays.
+What no task ever named goes after a day.
 """
 
 import asyncio
+import time
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from disio.errors import ConflictError, UnitError
 from disio.filestore import FileStore
-from disio.manager.shelf import Shelf, clear, shelve
+from disio.manager.shelf import Shelf, clear, delete, shelve, take_down
 from disio.manager.store import Store
 from disio.manager.store.checkup import FOLDER
 from disio.unit.contract import Unit
@@ -23,6 +28,19 @@ COLLECT_SECONDS: Final = 3600.0
 MAX_KIT_BYTES: Final = 4 * 1024**3
 
 
+@dataclass(slots=True)
+class Awaited:
+    """How many have asked for a file and not submitted their task yet; when the last one did, in monotonic seconds."""
+
+    count: int = 0
+    asked: float = 0.0
+
+    def add(self) -> None:
+        """One more has asked, now."""
+        self.count += 1
+        self.asked = time.monotonic()
+
+
 class Files:
     """A manager's files. Sources of units lie in the database, all else in the folder ``files``."""
 
@@ -30,9 +48,13 @@ class Files:
         self._store = store
         self.kept = FileStore(store.data / FOLDER)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._awaited: dict[str, Awaited] = {}
+        """Files that somebody has asked for who is to submit a task that names them."""
 
     async def find(self, request: grid.FindFiles) -> grid.FilesView:
-        """How much of each file is here."""
+        """How much of each file is here. Each stays until as many tasks that name it were submitted as asked for it."""
+        for sha256 in set(request.files):
+            self._awaited.setdefault(sha256, Awaited()).add()
         received = {sha256: await asyncio.to_thread(self.kept.received, sha256) for sha256 in request.files}
         return grid.FilesView(self._store.manager, received)
 
@@ -81,16 +103,48 @@ class Files:
                 "not resolved them: submit it with `disio submit` or disio.Client, which do"
             )
         sizes = kit.sizes()
+        for sha256 in sizes:
+            if sha256 not in self._awaited:
+                self._awaited[sha256] = Awaited(1, time.monotonic())
         if sum(sizes.values()) > MAX_KIT_BYTES:
             raise UnitError(f"packages and data may have {MAX_KIT_BYTES:,} bytes together; these have more")
         for sha256, size in sizes.items():
             if self.kept.path(sha256) is None or await asyncio.to_thread(self.kept.received, sha256) != size:
                 raise ConflictError(f"the file {sha256} of {size:,} bytes is not here; put it, then submit again")
 
+    def claimed(self, kit: Kit) -> None:
+        """A task that names these files is there now: one of those who asked for them has them."""
+        for sha256 in kit.sizes():
+            awaited = self._awaited.get(sha256)
+            if awaited is None:
+                continue
+            awaited.count -= 1
+            if awaited.count == 0:
+                del self._awaited[sha256]
+
+    async def release(self, kit: Kit, others: Iterable[Kit]) -> int:
+        """Delete the files of a task that is gone, but for those that others name, or that are asked for.
+
+        Args:
+            kit: of the task that is gone.
+            others: of all tasks that there are.
+
+        Returns:
+            Bytes that this has freed, what was unpacked from them included.
+        """
+        used = {sha256 for other in others for sha256 in other.sizes()} | self._awaited.keys()
+        # Out of reach before anything is waited for: who asks from now on is told that they are not here.
+        unused = [sha256 for sha256 in kit.sizes() if sha256 not in used]
+        gone = [path for sha256 in unused if (path := self.kept.take_out(sha256)) is not None]
+        gone += take_down(self._store.data / UNPACKED, unused)
+        return await asyncio.to_thread(delete, gone)
+
     async def collect(self) -> None:
         """Delete what no task names, now and every hour; until cancelled."""
         while True:
             used = await self._store.files_in_use()
+            lately = time.monotonic() - SPARE_SECONDS
+            self._awaited = {sha256: one for sha256, one in self._awaited.items() if one.asked > lately}
             await asyncio.to_thread(self.kept.collect, used, spare_seconds=SPARE_SECONDS)
             await asyncio.to_thread(clear, self._store.data / UNPACKED, used)
             await asyncio.sleep(COLLECT_SECONDS)

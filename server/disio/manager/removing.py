@@ -66,6 +66,10 @@ class Remover:
                 _log.warning("a task cannot be deleted yet", task=task.id, reason=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
         ledger.tasks.remove(task)
+        try:
+            deletion.freed += await ledger.files.release(task.kit, [other.kit for other in ledger.tasks])
+        except OSError as error:
+            _log.warning("files of a deleted task stay for now", task=task.id, reason=str(error))
         deletion.done = True
         news, self._news = self._news, asyncio.Event()
         news.set()

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def clear(folder: Path, used: set[str]) -> None:
     for path in folder.glob("*"):
         if path.name not in used:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def take_down(folder: Path, packs: Iterable[str]) -> list[Path]:
+    """Have packages gone from the shelf at once; where they lie now, they are to be deleted."""
+    laid_out = (folder / sha256 for sha256 in packs)
+    return [path.replace(path.with_name(f".gone-{path.name}")) for path in laid_out if path.is_dir()]
+
+
+def delete(paths: Iterable[Path]) -> int:
+    """Delete files and folders; how many bytes they had. Blocking."""
+    freed = 0
+    for path in paths:
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        freed += sum(file.stat().st_size for file in files)
+        if path.is_file():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+    return freed
 
 
 def _lay_out(contents: dict[str, bytes], target: Path) -> None:

@@ -65,6 +65,9 @@ async def test_a_task_from_submission_to_answer(http: httpx.AsyncClient, volunte
 async def test_a_task_is_paused_goes_on_and_is_deleted(http: httpx.AsyncClient, grid: Grid) -> None:
     """Each answers with how things stand; what does not fit the state is a 409, a deleted task a 404."""
     task = (await submit(http, source=UNIT.replace("range(", "iter(int, ")))["id"]
+    seen = (await http.get(f"/api/tasks/{task}")).json()
+    while seen["payloads"] < 2000:  # before its first payloads are made, a task has nothing that could be freed
+        seen = (await http.get(f"/api/tasks/{task}", params={"since": seen["version"], "wait": 20})).json()
     page = (await http.get(f"/tasks/{task}")).text
     assert f'action="/tasks/{task}/pause"' in page
     assert (await http.post(f"/api/tasks/{task}/pause")).json()["state"] == "paused"
@@ -78,6 +81,7 @@ async def test_a_task_is_paused_goes_on_and_is_deleted(http: httpx.AsyncClient, 
     told = await http.delete(f"/api/tasks/{task}", params={"force": "true", "wait": 20})
     assert told.json().keys() == {"id", "freed", "done"}
     assert (told.json()["id"], told.json()["done"]) == (task, True)
+    assert told.json()["freed"] > 0
     assert (await http.get(f"/api/tasks/{task}")).status_code == 404
     assert (await http.post(f"/api/tasks/{task}/pause")).status_code == 404
     assert (await http.delete(f"/api/tasks/{task}", params={"force": "maybe"})).status_code == 400

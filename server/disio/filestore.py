@@ -18,7 +18,7 @@ from disio.errors import AlteredError, StoreError
 
 CHUNK_BYTES: Final = 1024 * 1024
 """Files travel in pieces of this size."""
-_NAME: Final = re.compile(r"[0-9a-f]{64}")
+NAME: Final = re.compile(r"[0-9a-f]{64}")
 _PART: Final = ".part"
 _GONE: Final = ".gone"
 
@@ -35,7 +35,7 @@ class FileStore:
 
     def path(self, sha256: str) -> Path | None:
         """Where a file lies; None if it is not here."""
-        if not _NAME.fullmatch(sha256):
+        if not NAME.fullmatch(sha256):
             return None
         path = self._path(sha256)
         return path if path.is_file() else None
@@ -109,7 +109,7 @@ class FileStore:
 
     def names(self) -> Iterator[str]:
         """The hashes of all whole files."""
-        return (path.name for path in self.folder.glob("??/*") if _NAME.fullmatch(path.name))
+        return (path.name for path in self.folder.glob("??/*") if NAME.fullmatch(path.name))
 
     def size(self) -> int:
         """Bytes of everything that is here."""

@@ -147,7 +147,9 @@ async def test_files_come_right_through_nginx(proxied: tuple[Grid, str], certifi
 async def test_a_browser_computes_behind_nginx_while_a_distributor_dies(proxied: tuple[Grid, str], units: Path) -> None:
     """Chromium's WebSocket goes through nginx; when the distributor behind it dies it goes on with the other one."""
     grid, url = proxied
-    task: Task = await grid.client.submit(units / "squares.py", {"count": COUNT, "loops": LOOPS})
+    # Behind a proxy nobody is taken for this machine's own volunteer: its answers would wait for others to agree.
+    unchecked = {"error_rate": 1.0}
+    task: Task = await grid.client.submit(units / "squares.py", {"count": COUNT, "loops": LOOPS}, checking=unchecked)
     async with open_site(url, attributes=VOLUNTEERING) as site, open_browser(site, flags=BROWSER_FLAGS):
         await until_accepted(grid, task, 60)
         [volunteer] = (await grid.client.grid()).volunteers
@@ -183,8 +185,8 @@ async def test_a_distributor_serves_https_itself(secured: Grid, certificate: Cer
 
 
 async def test_http3(secured: Grid, certificate: Certificate) -> None:
-    """The loader comes by QUIC, byte for byte."""
+    """A script comes by QUIC, byte for byte."""
     h3 = pytest.importorskip("tests.e2e.http3", reason="HTTP/3 needs aioquic: pip install 'disio[http3]'")
-    status, body = await h3.get("127.0.0.1", secured.distributors[0].port, "/disio.js", certificate.trust)
+    status, body = await h3.get("127.0.0.1", secured.distributors[0].port, "/worker/messages.js", certificate.trust)
     assert status == 200
-    assert body == (asset("worker") / "loader.js").read_bytes()
+    assert body == (asset("worker") / "messages.js").read_bytes()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +15,14 @@ from disio.distributor.encodings import compress_file, compressed, compressed_fo
 from disio.distributor.hub import Hub
 from disio.distributor.link import Link
 from disio.errors import AlteredError, BundleError, StoreError
-from disio.filestore import CHUNK_BYTES, FileStore, digest_of
+from disio.filestore import CHUNK_BYTES, NAME, FileStore, digest_of
 
 _ASK_SECONDS: Final = 20.0
 """How long a manager may take for one piece of a file."""
 _PIECES_AHEAD: Final = 4
+_MISSING_SECONDS: Final = 2.0
+_MISSING_MOST: Final = 1000
+"""For so long it is remembered of so many files that no manager has them."""
 _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -83,19 +87,35 @@ class TaskFiles:
         self._kept = FileStore(folder)
         self._limit = limit
         self._checked: set[str] = set()
+        self._missing: dict[str, float] = {}
         self._coming: dict[str, asyncio.Task[bool]] = {}
         self._compressing: set[asyncio.Task[None]] = set()
 
     async def get(self, sha256: str) -> Content | None:
-        """A file by its hash; None if no task of a linked manager names it."""
+        """A file by its hash; None if no linked manager has it.
+
+        Behind one address with others, a distributor may be asked for what only another one was told of: any manager
+        may have it then.
+        """
         if await self._here(sha256):
             return await asyncio.to_thread(self._content, sha256)
         owners = self._hub.owners(sha256)
+        if not owners:
+            if self._nowhere(sha256):
+                return None
+            owners = set(self._hub.links)
         for manager in owners:
             link = self._hub.links.get(manager)
             if link is not None and await self._fetched(link, sha256):
                 return await asyncio.to_thread(self._content, sha256)
+        self._missing[sha256] = time.monotonic() + _MISSING_SECONDS
+        while len(self._missing) > _MISSING_MOST:
+            del self._missing[next(iter(self._missing))]
         return None
+
+    def _nowhere(self, sha256: str) -> bool:
+        """Whether it is no hash, or was just looked for in vain: strangers' guesses are no managers' trouble."""
+        return not NAME.fullmatch(sha256) or self._missing.get(sha256, 0.0) > time.monotonic()
 
     async def fetch_ahead(self) -> None:
         """Fetch what a task needs as it is described, so that it is here when browsers ask, or a manager goes away."""

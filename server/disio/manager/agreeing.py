@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from disio.errors import UnitError
+from disio.manager.belief import Answer
 from disio.manager.feeding import code_of
-from disio.manager.ledger import Answer, Ledger
+from disio.manager.ledger import Ledger
 from disio.manager.sandbox import Comparer, Limits
 from disio.manager.tasks import Task
 
@@ -27,7 +28,7 @@ async def compare_answers(ledger: Ledger, limits: Limits) -> None:
     lanes: dict[int, _Lane] = {}
     async with asyncio.TaskGroup() as group:
         while True:
-            task, answer = await ledger.uncompared.get()
+            task, answer = await ledger.belief.uncompared.get()
             lane = lanes.get(task.number)
             if lane is None or lane.job.done():
                 waiting = asyncio.Queue[Answer]()
@@ -54,7 +55,8 @@ async def _compare(ledger: Ledger, task: Task, limits: Limits, waiting: asyncio.
                     comparer = await stack.enter_async_context(Comparer(await code_of(ledger, task), limits))
                 digest = await _digest(ledger, task, answer, comparer)
                 if task.state.under_way:
-                    ledger.believe(task, answer._replace(digest=digest), compared=True)
+                    ledger.belief.believe(task, answer._replace(digest=digest), compared=True)
+                    ledger.due.set()
                     ledger.settle(task)
     except UnitError as error:
         if task.state.under_way:

@@ -5,7 +5,9 @@ from contextlib import aclosing
 from typing import Final
 
 from disio.errors import UnitError
-from disio.manager.ledger import Doubts, Ledger, Promise
+from disio.manager.belief import Doubts
+from disio.manager.granting import keep_promise
+from disio.manager.ledger import Ledger, Promise
 from disio.manager.restoring import recall
 from disio.manager.sandbox import Code, Limits, Made, Total, reduce, split
 from disio.manager.tasks import Task
@@ -95,7 +97,7 @@ async def keep_promises(ledger: Ledger) -> None:
     while True:
         promise = await ledger.promises.get()
         await fill(ledger, promise)
-        ledger.keep_promise(promise)
+        keep_promise(ledger, promise)
 
 
 async def fill(ledger: Ledger, promise: Promise) -> None:
@@ -119,7 +121,7 @@ async def fill(ledger: Ledger, promise: Promise) -> None:
 async def judge_anew(ledger: Ledger) -> None:
     """Judge stored votes again of which some were withdrawn, or for which less speaks; forever."""
     while True:
-        doubts = await ledger.doubts.get()
+        doubts = await ledger.belief.doubts.get()
         await judge_doubts(ledger, doubts)
 
 

@@ -12,8 +12,10 @@ import msgspec
 import structlog
 
 from disio.errors import CodecError
+from disio.manager.belief import Answer
+from disio.manager.granting import MAX_RESULT_BYTES
 from disio.manager.leases import Lease
-from disio.manager.ledger import MAX_RESULT_BYTES, Answer, Ledger
+from disio.manager.ledger import Ledger
 from disio.manager.links import Volunteer
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE
@@ -96,7 +98,7 @@ class Intake:
         if sum(item.size for item in message.items) != len(message.data):
             self._reject(peer, message, "the sizes do not add up to the data")
             return []
-        ack = ledger.ack(peer, message.task, message.volunteer)
+        ack = ledger.outbox.ack(peer, message.task, message.volunteer)
         unknown = []
         accepted, executions, failed = task.accepted, task.executions, 0
         offset = 0
@@ -201,7 +203,7 @@ class Intake:
         why = "this lease is not known: it was never given, or its payload has been settled without it"
         if task is not None and task.state.ended:
             why = f"the task is {task.state}"
-        ack = ledger.ack(peer, task_id, volunteer)
+        ack = ledger.outbox.ack(peer, task_id, volunteer)
         for lease in leases:
             whose = answered.get(lease)
             if whose is None:
@@ -236,10 +238,10 @@ class Intake:
         if not late:
             queue.leased -= 1
         digest = FAILURE if outcome == FAILED else digest_of(data)
-        ledger.take(task, Answer(volunteer, index, digest, lease, late))
+        ledger.belief.take(task, Answer(volunteer, index, digest, lease, late))
 
     def _reject(self, peer: bytes, message: Results, why: str) -> None:
-        rejected = self._ledger.ack(peer, message.task, message.volunteer).rejected
+        rejected = self._ledger.outbox.ack(peer, message.task, message.volunteer).rejected
         rejected.update(_same(message.items, why))
 
 

@@ -11,25 +11,21 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from disio.manager.belief import Belief
 from disio.manager.files import Files
 from disio.manager.leases import Freed, LeaseBook
 from disio.manager.links import Distributor, Links, Volunteer
+from disio.manager.outbox import Outbox
+from disio.manager.states import States
 from disio.manager.store import Store
 from disio.manager.tasks import Task, Tasks
-from disio.task.ballot import FAILURE, Outcome, Standing, Verdict, VoterRow
-from disio.task.model import PayloadState, TaskState
+from disio.task.model import TaskState
 from disio.task.poison import Poison
 from disio.task.schedule import Schedule
-from disio.unit.codec import MAX_BYTES
-from disio.wire.grid import Ack, FromManager, Grant, Joined, Ready, Revoke, TaskInfo
-from disio.wire.volunteer import LeaseItem
+from disio.wire.grid import Joined, Ready, Revoke
 
-MAX_RESULT_BYTES: Final = MAX_BYTES
 RESUME_SECONDS: Final = 60.0
 """What a lease that is taken up again gets at least, beside its task's time limit."""
-
-STATE_SECONDS: Final = 0.5
-"""States of one payload that come sooner after each other are passed over."""
 STIR_SECONDS: Final = 0.2
 """Where many are idle, they are told at most this often that there may be something for them now."""
 _MANY: Final = 100
@@ -51,24 +47,6 @@ class Promise(NamedTuple):
     states: list[bytes | None]
 
 
-class Answer(NamedTuple):
-    """What a volunteer answered for a lease. ``late``: the lease had ended."""
-
-    volunteer: str
-    payload: int
-    digest: bytes
-    lease: int
-    late: bool
-
-
-class Doubts(NamedTuple):
-    """Volunteers of a task, and stints of some, whose stored votes are to be judged anew."""
-
-    task: Task
-    volunteers: list[str]
-    stints: list[tuple[str, int]]
-
-
 class Ledger:
     """All that a manager knows. Times passed in are monotonic seconds."""
 
@@ -79,15 +57,21 @@ class Ledger:
         self.schedule = Schedule()
         self.book = LeaseBook()
         self.links = Links(grace)
-        self.outbox: list[tuple[bytes, FromManager]] = []
-        self.acks: dict[tuple[bytes, str, str], Ack] = {}
         self.due = asyncio.Event()
         """There is something to write, to tell or to match."""
+        self.outbox = Outbox(self.due)
+        self.states = States(store)
+        self.belief = Belief(
+            store=store,
+            tasks=self.tasks,
+            schedule=self.schedule,
+            book=self.book,
+            links=self.links,
+            states=self.states,
+            outbox=self.outbox,
+        )
         self.promises = asyncio.Queue[Promise]()
         """Leases whose payloads are to be read."""
-        self.doubts = asyncio.Queue[Doubts]()
-        self.uncompared = asyncio.Queue[tuple[Task, Answer]]()
-        """Answers that are to be compared with others."""
         self.unsplit = asyncio.Queue[Task]()
         """Tasks whose payloads are to be made."""
         self.settled = asyncio.Queue[Task]()
@@ -96,8 +80,6 @@ class Ledger:
         """Tasks to be deleted."""
         self.jobs: dict[int, asyncio.Task[None]] = {}
         """Where a task's ``split`` or ``reduce`` runs, by the task's number."""
-        self.begun: dict[tuple[int, int], float] = {}
-        """Open payloads of which a state is stored, by task and index, and when it came."""
         self._grace = grace
         self._stirred = -STIR_SECONDS
 
@@ -106,46 +88,7 @@ class Ledger:
         self.due.set()
         await asyncio.shield(self.store.group.done)
 
-    # ---- telling -----------------------------------------------------------------------------
-
-    def tell(self, peer: bytes, message: FromManager) -> None:
-        """Send a message when the present group is durable."""
-        self.outbox.append((peer, message))
-        self.due.set()
-
-    def ack(self, peer: bytes, task: str, volunteer: str) -> Ack:
-        """The acknowledgement that this peer will get for a volunteer's results when the present group is durable."""
-        key = (peer, task, volunteer)
-        ack = self.acks.get(key)
-        if ack is None:
-            ack = self.acks[key] = Ack(task, volunteer, [], {})
-            self.due.set()
-        return ack
-
-    def take_outbox(self) -> list[tuple[bytes, FromManager]]:
-        """What is to be sent when the present group is durable: acknowledgements first."""
-        out: list[tuple[bytes, FromManager]] = [(peer, ack) for (peer, _, _), ack in self.acks.items()]
-        out += self.outbox
-        self.acks, self.outbox = {}, []
-        return out
-
-    def introduce(self, distributor: Distributor, task: Task) -> None:
-        """Tell a distributor what a task is, once."""
-        if task.number in distributor.known_tasks:
-            return
-        distributor.known_tasks.add(task.number)
-        info = TaskInfo(
-            task=task.id,
-            name=task.name,
-            filename=task.filename,
-            description=task.description,
-            unit=task.unit,
-            timeout=task.timeout,
-            max_result_bytes=MAX_RESULT_BYTES,
-            params=task.params,
-            kit=task.kit,
-        )
-        self.tell(distributor.peer, info)
+    # ---- work and who asks for it --------------------------------------------------------------
 
     def work_came(self) -> None:
         """Payloads have become ready: look at open demand, and call back those that were told there is nothing."""
@@ -153,7 +96,7 @@ class Ledger:
         for distributor in self.links.distributors.values():
             if distributor.dried:
                 distributor.dried = False
-                self.tell(distributor.peer, Ready())
+                self.outbox.tell(distributor.peer, Ready())
         self.due.set()
 
     def stir(self, now: float) -> None:
@@ -163,83 +106,6 @@ class Ledger:
             self._stirred = now
             self.work_came()
 
-    def promise(self, promise: Promise) -> None:
-        """A volunteer is to get its leases as one grant: at once, or when all payloads are read.
-
-        As a whole, so that it cannot tell by the time what was in memory, and so a check from work.
-        """
-        task, volunteer, leases, indexes, data, states = promise
-        if None in data or None in states:
-            volunteer.fetching = True
-            self.promises.put_nowait(promise)
-            return
-        whole = [part for part in data if part is not None]
-        begun = [state or b"" for state in states]
-        items = [LeaseItem(*item) for item in zip(leases, indexes, map(len, whole), map(len, begun), strict=True)]
-        if any(begun):
-            whole = [part for pair in zip(whole, begun, strict=True) for part in pair]
-        self.tell(volunteer.distributor.peer, Grant(task.id, volunteer.id, items, b"".join(whole)))
-
-    def keep_promise(self, promise: Promise) -> None:
-        """All payloads are read: grant what is still leased to the volunteer, if it is still there."""
-        task, volunteer, *columns = promise
-        volunteer.fetching = False
-        if self.links.volunteers.get(volunteer.id) is not volunteer:
-            self.end(self.book.end(promise.leases, volunteer.id), recalled=True)  # they were never sent
-            return
-        rows = [row for row in zip(*columns, strict=True) if self.book.is_open(row[0])]
-        if rows:
-            leases, indexes, data, states = ([row[column] for row in rows] for column in range(4))
-            self.promise(Promise(task, volunteer, leases, indexes, data, states))
-        self.links.wake(volunteer.id)
-        self.due.set()
-
-    # ---- what is believed --------------------------------------------------------------------
-
-    def apply(self, task: Task, outcome: Outcome) -> None:
-        """Something is believed now that was not, or not any more: store it, and what follows for leases."""
-        group, number = self.store.group, task.number
-        if outcome.vote is not None:
-            payload, volunteer, digest, stint, position, lease, network, check = outcome.vote
-            group.votes.append((number, payload, volunteer, digest, stint, position, lease, network, check))
-        task.disagreements += outcome.contradicts
-        for verdict in outcome.verdicts:
-            self._decide(task, verdict)
-            self.tasks.changed(task)
-        blacklisted = []
-        for row in outcome.voters:
-            self.note_voter(task, row)
-            if row.standing is Standing.BLACKLISTED:
-                blacklisted.append(row.volunteer)
-        if blacklisted or outcome.shaken:
-            task.blacklisted += len(blacklisted)
-            group.doubted_voters += [(number, volunteer) for volunteer in blacklisted]
-            group.doubted_stints += [(number, *stint) for stint in outcome.shaken]
-            task.doubts += 1
-            self.doubts.put_nowait(Doubts(task, blacklisted, outcome.shaken))
-
-    def take(self, task: Task, answer: Answer) -> None:
-        """An answer has come: it is a vote, or to be compared with others first."""
-        arbiter = task.queue.arbiter
-        if task.has_agree and answer.digest != FAILURE and arbiter.to_compare(*answer[:3]):
-            self.store.group.uncompared.append((answer.lease, task.number))
-            self.uncompared.put_nowait((task, answer))
-        else:
-            self.believe(task, answer)
-
-    def believe(self, task: Task, answer: Answer, *, compared: bool = False) -> None:
-        """An answer is a vote."""
-        if compared:
-            self.store.group.compared.append((answer.lease,))
-            self.due.set()
-        if answer.late:
-            task.queue.arbiter.lease(answer.volunteer, answer.payload)  # it takes the payload up once more
-        self.apply(task, task.queue.arbiter.answer(answer.volunteer, answer.payload, answer.digest, answer.lease))
-
-    def note_voter(self, task: Task, row: VoterRow) -> None:
-        """Something is to be stored of a volunteer."""
-        self.store.group.voters[task.number, row.volunteer] = (task.number, *row)
-
     @property
     def under_way(self) -> list[Task]:
         """Tasks with open payloads."""
@@ -248,43 +114,8 @@ class Ledger:
     def rest(self, volunteer: str) -> None:
         """No task has anything for this volunteer now."""
         for task in self.under_way:
-            self.apply(task, task.queue.arbiter.rest(volunteer))
+            self.belief.apply(task, task.queue.arbiter.rest(volunteer))
             self.settle(task)
-
-    def forget_final(self) -> None:
-        """Have what is decided and of no further interest leave the memory."""
-        for queue in self.schedule.queues.values():
-            if queue.arbiter.ripe:
-                self.store.group.forgotten += [(queue.number, index) for index in queue.arbiter.forget_final()]
-
-    def _decide(self, task: Task, verdict: Verdict) -> None:
-        payload, digest, former, doubt = verdict
-        number = task.number
-        arbiter = task.queue.arbiter
-        if digest is None:
-            self.store.group.verdicts[number, payload] = None
-            if former == FAILURE:
-                task.failed -= 1
-            else:
-                task.doubt_sum *= 1 - 1 / max(1, task.accepted)
-                task.accepted -= 1
-            return
-        state = PayloadState.SET_ASIDE if digest == FAILURE else PayloadState.ACCEPTED
-        final = not arbiter.knows(payload)
-        self.store.group.verdicts[number, payload] = (number, payload, state, arbiter.stands_for(payload), final)
-        if former is not None:
-            return
-        if digest == FAILURE:
-            task.failed += 1
-        else:
-            task.accepted += 1
-            task.doubt_sum += doubt
-        if self.begun.pop((number, payload), None) is not None:
-            self.store.group.checkpoints[number, payload] = None
-        self.close(self.book.settle(number, payload))
-        if final or digest == FAILURE:
-            for lease, volunteer in self.book.leases_of(number, payload):
-                self.revoke(task, lease, volunteer, payload)
 
     # ---- leases and volunteers ---------------------------------------------------------------
 
@@ -300,7 +131,7 @@ class Ledger:
             group.resumed.pop(lease, None)
             task = touched[number] = self.tasks.by_number(number)
             task.queue.leased -= 1
-            self.apply(task, task.queue.arbiter.give_back(volunteer, index, recalled=recalled))
+            self.belief.apply(task, task.queue.arbiter.give_back(volunteer, index, recalled=recalled))
         for task in touched.values():
             self.tasks.touch(task)
             self.settle(task)
@@ -320,26 +151,11 @@ class Ledger:
                 volunteer.expired += 1
         self.end(freed)
 
-    def close(self, leases: Iterable[int]) -> None:
-        """Leases need not be remembered any more."""
-        self.store.group.closed.extend((lease,) for lease in leases)
-
-    def revoke(self, task: Task, lease: int, volunteer: str, payload: int) -> None:
-        """Take back an open lease whose payload is settled."""
-        self.book.close(lease)
-        self.close([lease])
-        task.queue.leased -= 1
-        self.apply(task, task.queue.arbiter.give_back(volunteer, payload, recalled=True))
-        found = self.links.volunteers.get(volunteer)
-        if found is not None:
-            self.tell(found.distributor.peer, Revoke(task.id, volunteer, [lease]))
-            self.links.wake(volunteer)
-
     def leave(self, volunteer: str) -> None:
         """A volunteer is gone: what it holds goes out again, and what it answered counts."""
         self.end(self.book.leave(volunteer))
         for task in self.under_way:
-            self.apply(task, task.queue.arbiter.leave(volunteer))
+            self.belief.apply(task, task.queue.arbiter.leave(volunteer))
             self.settle(task)
         self.schedule.leave(volunteer)
         self.due.set()
@@ -356,7 +172,7 @@ class Ledger:
                     self._resume(lease, volunteer, now)
             else:  # it was told so while it was away, or never
                 paused = task is not None and task.state is TaskState.PAUSED
-                self.tell(distributor.peer, Revoke(task_id, volunteer.id, leases if paused else []))
+                self.outbox.tell(distributor.peer, Revoke(task_id, volunteer.id, leases if paused else []))
         return volunteer
 
     def _resume(self, lease: int, volunteer: Volunteer, now: float) -> None:
@@ -379,12 +195,10 @@ class Ledger:
         Where answers are judged together, only states of volunteers that are trusted outright are kept: an answer
         stands or falls with everybody whose work it rests on, and these never fall.
         """
-        rules, key = task.rules, (task.number, payload)
+        rules = task.rules
         if rules.plain_votes != 1 and not rules.trusts(volunteer.key):
             return
-        if now - self.begun.get(key, -STATE_SECONDS) >= STATE_SECONDS:
-            self.begun[key] = now
-            self.store.group.checkpoints[key] = (*key, volunteer.id, state)
+        if self.states.keep((task.number, payload), volunteer.id, state, now):
             self.due.set()
 
     # ---- tasks -------------------------------------------------------------------------------
@@ -439,7 +253,7 @@ class Ledger:
             self.end(self.book.end(leases), recalled=True)
             found = self.links.volunteers.get(volunteer)
             if found is not None:
-                self.tell(found.distributor.peer, Revoke(task.id, volunteer, leases))
+                self.outbox.tell(found.distributor.peer, Revoke(task.id, volunteer, leases))
         self._wake(task)
         _log.info("task paused", task=task.id, reason=reason)
 
@@ -496,7 +310,7 @@ class Ledger:
         self.schedule.close(task.number)
         self.book.forget_task(task.number)
         self.store.group.ended_tasks.append((task.number,))
-        self.begun = {key: when for key, when in self.begun.items() if key[0] != task.number}
+        self.states.forget_task(task.number)
         task.close_queue()
         self._wake(task)
 
@@ -514,4 +328,4 @@ class Ledger:
     def _revoke_all(self, task: Task) -> None:
         for distributor in self.links.distributors.values():
             if task.number in distributor.known_tasks:
-                self.tell(distributor.peer, Revoke(task.id))
+                self.outbox.tell(distributor.peer, Revoke(task.id))

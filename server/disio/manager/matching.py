@@ -4,6 +4,7 @@ import time
 from itertools import repeat
 from typing import Final
 
+from disio.manager.granting import introduce, promise
 from disio.manager.leases import nominal_seconds
 from disio.manager.ledger import Ledger, Promise
 from disio.manager.links import Distributor, Volunteer
@@ -45,7 +46,7 @@ def match(ledger: Ledger, now: float) -> None:
             links.wake(name)
     for distributor, names in dry.values():
         distributor.dried = True
-        ledger.tell(distributor.peer, Dry(names))
+        ledger.outbox.tell(distributor.peer, Dry(names))
     if granted:
         _refill(ledger)
     if links.hungry:
@@ -56,9 +57,9 @@ def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None
     number, count = work.queue.number, len(work.picks)
     task = ledger.tasks.by_number(number)
     if work.left is not None and work.left.number in ledger.schedule.queues:
-        ledger.apply(ledger.tasks.by_number(work.left.number), work.left.arbiter.rest(volunteer.id))
+        ledger.belief.apply(ledger.tasks.by_number(work.left.number), work.left.arbiter.rest(volunteer.id))
     if work.voter is not None:
-        ledger.note_voter(task, work.voter)
+        ledger.belief.note_voter(task, work.voter)
     first = ledger.store.take_lease_ids(count)
     leases = range(first, first + count)
     indexes = [pick.payload for pick in work.picks]
@@ -70,11 +71,11 @@ def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None
     ledger.store.group.leases.extend(zip(leases, repeat(number), indexes, *shared, checks, strict=False))
     ledger.links.given(volunteer, leases)
     volunteer.wanted -= count
-    ledger.introduce(volunteer.distributor, task)
+    introduce(ledger, volunteer.distributor, task)
     states: list[bytes | None] = [b""] * count
-    if ledger.begun:
-        states = [b"" if check or (number, index) not in ledger.begun else None for index, check in work.picks]
-    ledger.promise(Promise(task, volunteer, leases, indexes, work.data, states))
+    if ledger.states:
+        states = [b"" if check or (number, index) not in ledger.states else None for index, check in work.picks]
+    promise(ledger, Promise(task, volunteer, leases, indexes, work.data, states))
     ledger.tasks.touch(task)
 
 

@@ -4,8 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from disio.manager.belief import Answer
 from disio.manager.intake import digest_of
-from disio.manager.ledger import Answer, Ledger
+from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE, VoteRow
 from disio.task.model import LeaseState, TaskState
@@ -39,7 +40,7 @@ async def restore(ledger: Ledger, now: float) -> None:
     tasks = {task.number: task for task in ledger.under_way}
     for task in tasks.values():
         await _restore_payloads(ledger, task)
-        ledger.begun.update({(task.number, index): now for index in await ledger.store.begun(task.number)})
+        ledger.states.restore([(task.number, index) for index in await ledger.store.begun(task.number)], now)
     await _restore_leases(ledger, tasks, now)
     for task in tasks.values():
         ledger.settle(task)
@@ -52,7 +53,7 @@ async def recall(ledger: Ledger, task: Task, payloads: Sequence[int]) -> None:
     for start in range(0, len(payloads), PAGE):
         wanted = [payload for payload in payloads[start : start + PAGE] if not task.queue.arbiter.knows(payload)]
         ballots = await ledger.store.ballots(task.number, wanted)
-        ledger.apply(task, task.queue.arbiter.recall(*ballots, doubted=wanted))
+        ledger.belief.apply(task, task.queue.arbiter.recall(*ballots, doubted=wanted))
 
 
 async def _restore_payloads(ledger: Ledger, task: Task) -> None:
@@ -68,7 +69,7 @@ async def _restore_payloads(ledger: Ledger, task: Task) -> None:
     uncompared = await ledger.store.uncompared(number)
     arbiter.recall(await ledger.store.voters(number, [row[1] for row in uncompared]), (), {})
     for lease, volunteer, index, data in uncompared:
-        ledger.uncompared.put_nowait((task, Answer(volunteer, index, digest_of(data), lease, late=True)))
+        ledger.belief.uncompared.put_nowait((task, Answer(volunteer, index, digest_of(data), lease, late=True)))
 
 
 async def _restore_leases(ledger: Ledger, tasks: Mapping[int, Task], now: float) -> None:

@@ -126,7 +126,7 @@ class Service:
             await self.ledger.due.wait()
             self.ledger.due.clear()
             match(self.ledger, loop.time())
-            outbox = self.ledger.take_outbox()
+            outbox = self.ledger.outbox.take()
             self._may_receive.clear()
             hold = loop.call_later(HOLD_SECONDS, self._may_receive.set)
             await self._store.commit()
@@ -168,7 +168,7 @@ class Service:
             for volunteer in links.gave_up(now):
                 ledger.leave(volunteer)
             ledger.expire(now)
-            ledger.forget_final()
+            ledger.belief.forget_final()
             await self._forget_networks(time.time())
             ledger.tasks.refresh(now)
             ledger.stir(now)

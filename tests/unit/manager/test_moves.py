@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 )
 
 from disio.manager.feeding import fill, judge_doubts
+from disio.manager.granting import keep_promise
 from disio.manager.intake import Intake
 from disio.manager.ledger import Ledger
 from disio.manager.matching import match
@@ -91,11 +92,11 @@ class Moves(RuleBasedStateMachine):
         while not self.ledger.promises.empty():
             promise = self.ledger.promises.get_nowait()
             await fill(self.ledger, promise)
-            self.ledger.keep_promise(promise)
-        outbox = self.ledger.take_outbox()
+            keep_promise(self.ledger, promise)
+        outbox = self.ledger.outbox.take()
         await self.store.commit()
-        while not self.ledger.doubts.empty():
-            judging = asyncio.ensure_future(judge_doubts(self.ledger, self.ledger.doubts.get_nowait()))
+        while not self.ledger.belief.doubts.empty():
+            judging = asyncio.ensure_future(judge_doubts(self.ledger, self.ledger.belief.doubts.get_nowait()))
             while not judging.done():
                 await asyncio.sleep(0)
                 await self.store.commit()

@@ -72,7 +72,13 @@ def results(
             show_votes(client.votes(task, why), as_json=as_json)
         elif answer:
             value = client.answer(task)
+            seen = client.task(task)
             write_chunks([printable(value, to_terminal=target is None and sys.stdout.isatty())], target)
+            if seen.failed:
+                output.err.print(
+                    f"[yellow]{seen.failed:,} of {seen.payloads:,} payloads failed;[/] "
+                    f"the answer is made of the others (disio explain {task})"
+                )
         elif failures:
             write_chunks(client.stream(task, "failures", after=after, limit=limit), target)
         elif target is not None and format in FORMATS:

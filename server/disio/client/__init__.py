@@ -3,7 +3,7 @@
 from disio.client.async_task import AsyncTask
 from disio.client.asynchronous import AsyncClient
 from disio.client.blocking import Client
-from disio.client.core import TaskFailedError, WaitTimeoutError
+from disio.client.core import PayloadsFailedError, TaskFailedError, WaitTimeoutError
 from disio.client.executor import Executor
 from disio.client.models import Event, Failure, Log, Result
 from disio.client.task import Task
@@ -20,6 +20,7 @@ __all__ = [
     "Grid",
     "Log",
     "Manager",
+    "PayloadsFailedError",
     "Result",
     "Task",
     "TaskFailedError",

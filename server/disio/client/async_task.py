@@ -84,14 +84,26 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         """
         return self._client.outcomes(self.id, by=by, after=after, payloads=payloads)
 
-    async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as for wait
+    async def result(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - as for wait
+        *,
+        partial: bool = False,
+    ) -> Any:
         """What the unit's ``reduce`` returned, once the task has ended; the list of all values if it has none.
+
+        Args:
+            timeout: seconds to wait at most.
+            partial: take what is made of the payloads that did not fail.
 
         Raises:
             WaitTimeoutError: it had not ended after ``timeout`` seconds.
-            TaskFailedError: it failed, or was cancelled.
+            PayloadsFailedError: payloads failed, and ``partial`` is not set; the first one's traceback is with it.
+            TaskFailedError: the task failed, or was cancelled.
         """
         core.check_end(await self.wait(timeout))
+        if not partial:
+            core.check_whole(self, [one async for one in self._client.failures(self.id, limit=1)])
         if self.has_answer:
             return await self._client.answer(self.id)
         return [result.value async for result in self.results()]
@@ -116,10 +128,13 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
     async def add(self, payloads: Iterable[Any] | AsyncIterable[Any]) -> Self:
         """Add payloads to an open task, as they come and as the task has room; returns when all are stored.
 
+        What ``submit`` was given comes before them.
+
         Raises:
             CodecError: a payload is no value that can travel; those before it are added.
             ConflictError: the task is not open.
         """
+        await self._check_feeding()
         feeding = AsyncFeeding(self._client, self.id, (await self.refresh()).payloads)
         try:
             if isinstance(payloads, AsyncIterable):
@@ -133,7 +148,8 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         return await self.refresh()
 
     async def close(self) -> Self:
-        """An open task gets no more payloads; idempotent."""
+        """An open task gets no more payloads, once it has those that ``submit`` was given; idempotent."""
+        await self._check_feeding()
         core.update(self, await self._client.close_task(self.id))
         return self
 
@@ -152,14 +168,15 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         core.update(self, await self._client.resume(self.id))
         return self
 
-    def _feed(self, payloads: Iterable[Any] | AsyncIterable[Any]) -> asyncio.Task[None]:
-        """Add payloads and close the task, meanwhile; should that fail, the task is cancelled."""
+    def _feed(self, payloads: Iterable[Any] | AsyncIterable[Any], *, close: bool) -> asyncio.Task[None]:
+        """Add payloads, and close the task then if wanted, meanwhile; should that fail, the task is cancelled."""
 
         async def feed() -> None:
             task = await self._client.task(self.id)
             try:
                 await task.add(payloads)
-                await task.close()
+                if close:
+                    await task.close()
             except Exception as error:  # of the iterable as well: it is raised where the task is waited for
                 self.__dict__["feeding_error"] = error
                 with contextlib.suppress(DisioError):
@@ -172,7 +189,7 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
     async def _check_feeding(self) -> None:
         feeding = self.__dict__.get("feeding")
         if feeding is not None:
-            await feeding
+            await asyncio.shield(feeding)  # a wait that is given up ends nothing
             error = self.__dict__.get("feeding_error")
             if error is not None:
                 raise error

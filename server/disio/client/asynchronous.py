@@ -87,7 +87,8 @@ class AsyncClient:
             on_prepare: is told what is being done while packages are resolved and prepared.
             payloads: take the place of ``split``: values that are taken from here meanwhile, only as fast as they
                 are computed. What the iterable raises cancels the task, and is raised where the task is waited for.
-            open: the task waits for payloads: see :meth:`AsyncTask.add <disio.client.AsyncTask.add>` and ``close``.
+            open: the task takes payloads, after those of ``payloads``, until it is closed: see
+                :meth:`AsyncTask.add <disio.client.AsyncTask.add>` and ``close``.
             name: what to call the task.
             priority: higher goes first.
             sites: only their visitors compute it: hosts of pages, ``*.example.org`` for all below one.
@@ -119,7 +120,7 @@ class AsyncClient:
         task = self._task(await self._post("/api/tasks", body))
         core.warn(task)
         if payloads is not None:
-            self._feeding.append(task._feed(payloads))
+            self._feeding.append(task._feed(payloads, close=not open))
         return task
 
     async def tasks(self) -> list[AsyncTask]:

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import platformdirs
 
+from disio.client.models import Failure
 from disio.errors import DisioError, ProtocolError, UnitWarning, UnreachableError, UsageError
 from disio.unit import codec
 from disio.wire import api
@@ -218,6 +219,16 @@ class TaskFailedError(DisioError):
     code = "task_failed"
 
 
+class PayloadsFailedError(TaskFailedError):
+    """Payloads were set aside, so an answer would be made of less than was asked for; ``failure`` is the first one."""
+
+    code = "payloads_failed"
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
 def warn(task: api.Task) -> None:
     """Warn the program that submitted a task of what in its unit will not do in browsers."""
     for warning in task.warnings:
@@ -233,6 +244,21 @@ def check_end(task: api.Task) -> None:
     if task.state in ("failed", "cancelled"):
         reason = f": {task.error}" if task.error else ""
         raise TaskFailedError(f"task {task.id} is {task.state}{reason}")
+
+
+def check_whole(task: api.Task, failures: Sequence[Failure]) -> None:
+    """Nothing, if no payload of a task that has ended was set aside; else ``failures`` begins with the first one.
+
+    Raises:
+        PayloadsFailedError: at least one was.
+    """
+    if task.failed:
+        failure = failures[0] if failures else None
+        raise PayloadsFailedError(
+            f"{task.failed:,} of {task.payloads:,} payloads of task {task.id} failed, so its answer is not whole; "
+            f"failures() has them all, result(partial=True) is made of the others. The first one:\n{failure or ''}",
+            failure,
+        )
 
 
 def update(task: api.Task, seen: api.Task) -> None:

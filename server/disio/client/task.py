@@ -77,14 +77,21 @@ class Task(api.Task, kw_only=True, dict=True):
         """
         return self._client.outcomes(self.id, by=by, after=after, payloads=payloads)
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None, *, partial: bool = False) -> Any:
         """What the unit's ``reduce`` returned, once the task has ended; the list of all values if it has none.
+
+        Args:
+            timeout: seconds to wait at most.
+            partial: take what is made of the payloads that did not fail.
 
         Raises:
             WaitTimeoutError: it had not ended after ``timeout`` seconds.
-            TaskFailedError: it failed, or was cancelled.
+            PayloadsFailedError: payloads failed, and ``partial`` is not set; the first one's traceback is with it.
+            TaskFailedError: the task failed, or was cancelled.
         """
         core.check_end(self.wait(timeout))
+        if not partial:
+            core.check_whole(self, list(self._client.failures(self.id, limit=1)))
         if self.has_answer:
             return self._client.answer(self.id)
         return [result.value for result in self.results()]
@@ -109,10 +116,13 @@ class Task(api.Task, kw_only=True, dict=True):
     def add(self, payloads: Iterable[Any]) -> Self:
         """Add payloads to an open task, as they come and as the task has room; returns when all are stored.
 
+        What ``submit`` was given comes before them.
+
         Raises:
             CodecError: a payload is no value that can travel; those before it are added.
             ConflictError: the task is not open.
         """
+        self._check_feeding()
         feeding = Feeding(self._client, self.id, self.refresh().payloads)
         try:
             for payload in payloads:
@@ -122,7 +132,8 @@ class Task(api.Task, kw_only=True, dict=True):
         return self.refresh()
 
     def close(self) -> Self:
-        """An open task gets no more payloads; idempotent."""
+        """An open task gets no more payloads, once it has those that ``submit`` was given; idempotent."""
+        self._check_feeding()
         core.update(self, self._client.close_task(self.id))
         return self
 
@@ -141,13 +152,15 @@ class Task(api.Task, kw_only=True, dict=True):
         core.update(self, self._client.resume(self.id))
         return self
 
-    def _feed(self, payloads: Iterable[Any]) -> threading.Thread:
-        """Add payloads and close the task, meanwhile; should that fail, the task is cancelled."""
+    def _feed(self, payloads: Iterable[Any], *, close: bool) -> threading.Thread:
+        """Add payloads, and close the task then if wanted, meanwhile; should that fail, the task is cancelled."""
 
         def feed() -> None:
             task = self._client.task(self.id)
             try:
-                task.add(payloads).close()
+                task.add(payloads)
+                if close:
+                    task.close()
             except Exception as error:  # of the iterable as well: it is raised where the task is waited for
                 self.__dict__["feeding_error"] = error
                 with contextlib.suppress(DisioError):

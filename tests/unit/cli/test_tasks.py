@@ -142,7 +142,11 @@ async def test_failures_and_answers(desk: Desk, tmp_path: Path) -> None:
     assert (failure["index"], failure["kind"]) == (3, "exception")
     assert 'File "squares.py", line 6' in failure["traceback"]
     task = (await desk.computed(3))["id"]
-    assert (await desk("results", task, "--answer")).stdout == "5\n"
+    answer = await desk("results", task, "--answer")
+    assert (answer.stdout, answer.stderr) == ("5\n", "")
+    answer = await desk("results", failed, "--answer")
+    assert answer.stdout == "21\n"
+    assert "1 of 5 payloads failed; the answer is made of the others" in answer.stderr
     picture = (await desk.computed(1, "-p", "picture=true"))["id"]
     told = await desk("results", picture, "--answer", "-o", tmp_path / "picture.png")
     assert told.returncode == 0, told.stderr

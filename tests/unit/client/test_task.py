@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from disio.client import AsyncTask, Client, TaskFailedError
+from disio.client import AsyncTask, Client, PayloadsFailedError, TaskFailedError
 from disio.errors import CodecError, ConflictError, UsageError
 from disio.testing import Grid
 
@@ -41,6 +41,58 @@ async def test_an_open_task_takes_payloads_until_it_is_closed(grid: Grid) -> Non
     assert (task.open, task.state, task.payloads) == (False, "finished", 4)
     with pytest.raises(ConflictError, match="finished; it takes no more"):
         await task.add([1])
+
+
+async def test_an_open_task_takes_its_first_payloads_and_more(grid: Grid) -> None:
+    """What ``submit`` is given comes first, however slowly; the task stays open until it is closed."""
+
+    async def slowly() -> AsyncIterator[int]:
+        for number in (4, 5):
+            await asyncio.sleep(0.05)
+            yield number
+
+    task = await grid.client.submit(source=SUM, payloads=slowly(), open=True)
+    results = task.results()
+    assert [(await anext(results)).payload, (await anext(results)).payload] == [4, 5]
+    assert (await task.refresh()).open
+    await task.add([6])
+    assert await (await task.close()).result(timeout=30) == 16 + 25 + 36
+    fast = await grid.client.submit(source=SUM, payloads=slowly(), open=True)
+    await fast.add([6, 7])
+    assert await (await fast.close()).result(timeout=30) == 16 + 25 + 36 + 49
+    assert [result.payload async for result in fast.results()] == [4, 5, 6, 7]
+
+
+async def test_first_payloads_that_break_are_told_by_what_follows(grid: Grid) -> None:
+    """An iterable that raises cancels an open task as any other; who adds more or closes is told its error."""
+
+    def broken() -> Iterator[object]:
+        yield 1
+        raise RuntimeError("the disk is gone")
+
+    task = await grid.client.submit(source=SUM, payloads=broken(), open=True)
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        await task.add([2])
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        await task.close()
+    assert (await task.refresh()).state == "cancelled"
+
+
+async def test_an_answer_that_is_not_whole_is_an_error(grid: Grid) -> None:
+    """Where payloads failed, ``result`` raises with the first failure; ``partial`` takes what there is."""
+    for source, partial in ((SQUARES, [1, 4]), (SUM, 5)):
+        task = await grid.client.submit(source=source, payloads=[1, 3, 2])
+        with pytest.raises(
+            PayloadsFailedError, match=r"(?s)1 of 3 payloads of task .*\bpayload 1 failed.*no three"
+        ) as told:
+            await task.result(timeout=30)
+        assert told.value.failure is not None
+        assert (told.value.failure.index, told.value.failure.payload) == (1, 3)
+        assert await task.result(partial=True) == partial
+    task = await grid.client.submit(source=SQUARES, payloads=[3, 3])
+    with pytest.raises(PayloadsFailedError, match="2 of 2 payloads"):
+        await task.result(timeout=30)
+    assert await task.result(partial=True) == []
 
 
 async def test_payloads_come_from_an_iterable_as_they_are_computed(grid: Grid) -> None:
@@ -158,6 +210,12 @@ async def test_the_blocking_client_does_the_same(grid: Grid) -> None:
         with Client(grid.client.url) as client:
             task = client.submit(source=SUM, open=True)
             assert task.add([1, 2]).close().result(timeout=30) == 5
+            task = client.submit(source=SUM, payloads=(time.sleep(0.01) or n for n in (4, 5)), open=True)
+            assert task.add([6]).close().result(timeout=30) == 16 + 25 + 36
+            task = client.submit(source=SUM, payloads=[3, 4])
+            with pytest.raises(PayloadsFailedError, match="1 of 2 payloads"):
+                task.result(timeout=30)
+            assert task.result(partial=True) == 16
             slow = client.submit(source=SUM, payloads=(time.sleep(0.01) or n for n in range(4, 24)))
         with Client(grid.client.url) as client:
             slow = client.task(slow.id)

@@ -293,7 +293,7 @@ class Bridge {
     /** @type {import("./channels.js").Status} */
     const status = { type: "status", state, reason, message: ended || loading, task: line, ...counts, timings };
     this.#tell(status);
-    const about = { title: task?.name ?? "", description: task?.description ?? "", homepage: "" };
+    const about = { title: task?.name ?? "", description: task?.description ?? "", homepage: task?.homepage ?? "" };
     this.#panel?.draw(status, about, this.#share * this.#options.workers);
   }
 }

@@ -64,7 +64,7 @@ export const FAILED = 1;
  * @typedef {{type: "cluster", distributors: [url: string, load: number][]}} ClusterNews load: 0 to 1
  * @typedef {{type: "beat"}} Beat
  * @typedef {{type: "task", task: string, name: string, filename: string, description: string, unit: string,
- *   timeout: number, max_result_bytes: number, kit?: Kit}} Task
+ *   timeout: number, max_result_bytes: number, kit?: Kit, homepage?: string}} Task
  * @typedef {{type: "work", task: string, items: LeaseItem[]}} Work
  * @typedef {{type: "ack", task: string, leases: number[], rejected?: Record<string, string>}} Ack
  * @typedef {{type: "revoke", task: string, leases?: number[]}} Revoke

@@ -18,6 +18,7 @@ Mathematics of Computation 66 (1997).
 # /// script
 # [tool.disio]
 # title = "Digits of pi"
+# homepage = "https://en.wikipedia.org/wiki/Bailey%E2%80%93Borwein%E2%80%93Plouffe_formula"
 # timeout = 300
 # ///
 

@@ -236,6 +236,7 @@ class VolunteerSocket:
             timeout=info.timeout,
             max_result_bytes=info.max_result_bytes,
             kit=info.kit,
+            homepage=info.homepage,
         )
         await self._send(described, info.params)
 

@@ -124,6 +124,7 @@ class Calls:
             name=(request.name or unit.metadata.title or unit.name)[:MAX_NAME],
             filename=unit.filename,
             description=unit.description,
+            homepage=unit.metadata.homepage,
             unit=unit.sha256,
             params=request.params,
             priority=request.priority,

@@ -55,6 +55,7 @@ def introduce(ledger: Ledger, distributor: Distributor, task: Task) -> None:
         name=task.name,
         filename=task.filename,
         description=task.description,
+        homepage=task.homepage,
         unit=task.unit,
         timeout=task.timeout,
         max_result_bytes=MAX_RESULT_BYTES,

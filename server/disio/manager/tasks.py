@@ -70,6 +70,8 @@ class Task:
     created: float
     rules: Rules
     has_agree: bool = False
+    homepage: str = ""
+    """The project's page, which visitors are shown a link to."""
     first_stint: int = 0
     """No stint of its volunteers has this number or a higher one yet."""
     open: bool = False
@@ -172,6 +174,7 @@ class Task:
             self.has_agree,
             msgspec.json.encode(self.warnings).decode(),
             msgspec.json.encode(self.sites).decode(),
+            self.homepage,
         )
 
     def progress_row(self) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ MAX_TIMEOUT: Final = 86_400.0
 
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 _REQUIREMENT = re.compile(r"\s*[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^\]]*\])?\s*([(<>=!~;@].*)?", re.DOTALL)
+_HOMEPAGE = re.compile(r"https://[\w.-]+(:\d{1,5})?([/?#][^\s\\]*)?")
 _SIGNATURES = {
     "run": (1, 2, "run(payload) or run(payload, ctx)"),
     "split": (1, 1, "split(params)"),
@@ -41,6 +42,8 @@ class Metadata:
 
     title: str = ""
     """A name for people; empty: the file's name."""
+    homepage: str = ""
+    """The project's page, where visitors can read more; empty: none."""
     timeout: float = DEFAULT_TIMEOUT
     """Seconds of computing that one payload may take."""
     dependencies: tuple[str, ...] = ()
@@ -206,10 +209,11 @@ def read_metadata(source: str, filename: str = "unit.py") -> Metadata:
     if not isinstance(tool, dict) or not isinstance(disio, dict):
         raise UnitError(f"{filename}: tool and tool.disio are tables; write [tool.disio]")
     _refuse_unknown(filename, "", table, ("dependencies", "requires-python", "tool"))
-    _refuse_unknown(filename, "tool.disio.", disio, ("title", "timeout", "packages", "snapshot", *CHECKING))
+    _refuse_unknown(filename, "tool.disio.", disio, ("title", "homepage", "timeout", "packages", "snapshot", *CHECKING))
     asked = {name: value for name, value in disio.items() if name in CHECKING}
     return Metadata(
         title=_one_line(filename, "tool.disio.title", disio.get("title", "")),
+        homepage=_homepage(filename, disio.get("homepage", "")),
         timeout=_timeout(filename, disio.get("timeout", DEFAULT_TIMEOUT)),
         dependencies=_dependencies(filename, table.get("dependencies", [])),
         packages=_packages(filename, disio.get("packages", [])),
@@ -231,6 +235,15 @@ def _one_line(filename: str, key: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > 200 or not (value.isprintable() or not value):
         raise UnitError(f"{filename}: {key} must be one line of text, at most 200 characters")
     return value
+
+
+def _homepage(filename: str, value: Any) -> str:
+    if _one_line(filename, "tool.disio.homepage", value) and not _HOMEPAGE.fullmatch(value):
+        raise UnitError(
+            f"{filename}: tool.disio.homepage is {value[:80]!r}; "
+            "it must be the address of a page that begins with https://, like 'https://example.org/project'"
+        )
+    return str(value)
 
 
 def _timeout(filename: str, value: Any) -> float:

@@ -186,6 +186,8 @@ class Task(Struct, tag_field="type", tag="task", frozen=True, kw_only=True):
     max_result_bytes: int
     kit: Kit = Kit()
     """Packages, snapshot and shared data: fetch them as the unit."""
+    homepage: str = ""
+    """The project's page, which the visitor is shown a link to; empty: none."""
 
 
 class Work(Struct, tag_field="type", tag="work", frozen=True):

@@ -98,6 +98,26 @@ async def test_the_panel_speaks_the_language(visit: Visits) -> None:
             assert part in text.replace("\u00a0", " "), text
 
 
+async def test_a_link_to_the_project(visit: Visits) -> None:
+    """The panel links to the page that the unit names, in a tab that learns nothing; no script is an address."""
+    attributes = {**STEADY, "data-consent": "granted"}
+    async with visit(attributes={**attributes, "data-link": "javascript:parent.ran=1"}) as visitor:
+        await visitor.computing()
+        await visitor.open_panel()
+        link = visitor.bridge.get_by_role("link", name="About the project")
+        await link.wait_for()
+        assert await link.evaluate("(link) => [link.target, link.rel, link.href]") == [
+            "_blank",
+            "noopener noreferrer",
+            "https://en.wikipedia.org/wiki/Bailey%E2%80%93Borwein%E2%80%93Plouffe_formula",
+        ]
+    async with visit(attributes={**attributes, "data-link": "https://example.org/why"}) as visitor:
+        await visitor.computing()
+        await visitor.open_panel()
+        link = visitor.bridge.get_by_role("link", name="About the project")
+        assert await link.get_attribute("href") == "https://example.org/why"
+
+
 async def test_a_live_picture(visit: Visits) -> None:
     """While the panel is open it shows what the unit makes of a result, as an image that the browser has drawn."""
     async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:

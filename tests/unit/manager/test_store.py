@@ -26,7 +26,27 @@ async def opened(data: Path) -> str:
 
 def task_row(number: int = 1) -> tuple[Any, ...]:
     """A task as it is stored."""
-    return (number, "n", "f.py", "", "0" * 64, b"null", 0, 10.0, 0, 0, time.time(), 0, "", "{}", "{}", 0, "[]", "[]")
+    return (
+        number,
+        "n",
+        "f.py",
+        "",
+        "0" * 64,
+        b"null",
+        0,
+        10.0,
+        0,
+        0,
+        time.time(),
+        0,
+        "",
+        "{}",
+        "{}",
+        0,
+        "[]",
+        "[]",
+        "",
+    )
 
 
 async def test_manager_keeps_its_id(tmp_path: Path) -> None:

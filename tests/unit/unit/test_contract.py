@@ -17,6 +17,7 @@ More text.
 # dependencies = ["numpy>=2", "sympy"]
 # [tool.disio]
 # title = "Adder"
+# homepage = "https://example.org:8443/adder?lang=en#what"
 # timeout = 2.5
 # [tool.other]
 # anything = 1
@@ -36,6 +37,7 @@ def test_whole_unit() -> None:
     assert unit.description == "Adds one.\n\nMore text."
     assert (unit.has_split, unit.has_agree, unit.has_reduce) == (True, True, True)
     assert unit.metadata.title == "Adder"
+    assert unit.metadata.homepage == "https://example.org:8443/adder?lang=en#what"
     assert unit.metadata.timeout == 2.5
     assert unit.metadata.dependencies == ("numpy>=2", "sympy")
     assert unit.metadata.requires_python == ">=3.11"
@@ -120,6 +122,12 @@ def test_bad_units(source: str | bytes, message: str) -> None:
         ("[tool.disio]\ntitle = 5", "title must be one line of text"),
         ("[tool.disio]\ntitle = 'a\\nb'", None),
         ('[tool.disio]\ntitle = "a\\nb"', "title must be one line of text"),
+        ("[tool.disio]\nhomepage = 5", "homepage must be one line of text"),
+        ("[tool.disio]\nhomepage = 'javascript:alert(1)'", "homepage is 'javascript:alert(1)'; it must be the address"),
+        ("[tool.disio]\nhomepage = 'http://example.org'", "begins with https://"),
+        ("[tool.disio]\nhomepage = 'https://you@example.org/'", "begins with https://"),
+        ("[tool.disio]\nhomepage = 'https://example.org/a b'", "begins with https://"),
+        (f"[tool.disio]\nhomepage = 'https://example.org/{'a' * 200}'", "at most 200 characters"),
         ("dependencies = 'numpy'", "dependencies must be a list"),
         ("dependencies = ['numpy', 5]", "dependencies has '5'; write it like 'numpy>=2'"),
         ("dependencies = ['-e .']", "write it like"),

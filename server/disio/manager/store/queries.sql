@@ -59,9 +59,9 @@ INSERT INTO files (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING;
 INSERT INTO tasks
     (
         number, name, filename, description, unit, params, priority, timeout, has_split, has_reduce, created, open, owner,
-        kit, rules, has_agree, warnings, sites
+        kit, rules, has_agree, warnings, sites, homepage
     )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payloads*!
 -- The next payloads of a task, as split gives them.

@@ -164,6 +164,7 @@ class TaskInfo(Message, tag="task", kw_only=True):
     max_result_bytes: int
     params: bytes
     kit: Kit = Kit()
+    homepage: str = ""
 
 
 class Grant(Message, tag="grant"):

@@ -86,7 +86,8 @@ def class_text(value: type) -> Text:
 
 def _source(file: str, space: dict[str, Any], name: str) -> str:
     linecache.checkcache(file)
-    lines = linecache.getlines(file, space)
+    # Everything read by exec() or from standard input shares these names: what is cached there may be another's.
+    lines = [] if file in ("<string>", "<stdin>", "<unknown>") else linecache.getlines(file, space)
     if not lines:
         raise TravelError(
             f"the source of {name} is not to be found ({file}): functions travel as source; "

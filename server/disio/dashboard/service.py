@@ -71,6 +71,7 @@ async def serve(config: DashboardConfig, on_ready: Callable[[dict[str, Any]], No
     http.accesslog = None
     http.errorlog = logging.getLogger("hypercorn.error")
     http.graceful_timeout = 0.5
+    http.keep_alive_timeout = 75  # well above clients' own: whoever closes first must not be the one that is asked
     http.include_server_header = False
     stop: asyncio.Event = app.extensions["disio_stop"]
     host = f"[{config.host}]" if ":" in config.host else config.host

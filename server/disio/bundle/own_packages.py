@@ -14,7 +14,7 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from disio.bundle.distribution import Distribution
-from disio.bundle.resolving import pip_command, run_tool
+from disio.bundle.resolving import python_with_pip, run_tool
 from disio.errors import UnitError
 
 _WASM_MAGIC: Final = b"\0asm"
@@ -37,7 +37,7 @@ def build(folder: Path, distribution: Distribution, target: Path) -> Path:
         raise UnitError(f"{folder} is no package: it has no pyproject.toml; add one, or name a wheel")
     with tempfile.TemporaryDirectory(prefix="disio-build-") as scratch:
         wheel = _built(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", scratch, str(folder)],
+            [*python_with_pip(), "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", scratch, str(folder)],
             scratch,
             folder,
         )
@@ -47,8 +47,6 @@ def build(folder: Path, distribution: Distribution, target: Path) -> Path:
 
 
 def _built(command: list[str], folder: str | Path, project: Path) -> Path:
-    if command[1:3] == ["-m", "pip"]:
-        pip_command()  # says what to do where there is none
     done = run_tool(command, "the build")
     wheels = sorted(Path(folder).glob("*.whl"))
     if done.returncode != 0 or not wheels:
@@ -58,9 +56,12 @@ def _built(command: list[str], folder: str | Path, project: Path) -> Path:
 
 
 def _cross_built(project: Path, native: Path, distribution: Distribution, target: Path) -> Path:
-    """A wheel with compiled code, built for browsers by pyodide-build."""
+    """A wheel with compiled code, built for browsers by pyodide-build, for the Python that it runs in."""
     tag = native.name.removesuffix(".whl").rpartition("-")[2]
     missing = []
+    python = ".".join(map(str, sys.version_info[:2]))
+    if python != distribution.python_version:
+        missing.append(f"Python {distribution.python_version} (this is {python})")
     if importlib.util.find_spec("pyodide_build") is None:
         missing.append("pyodide-build (pip install pyodide-build, Python 3.12 or newer)")
     if shutil.which("emcc") is None:
@@ -71,10 +72,18 @@ def _cross_built(project: Path, native: Path, distribution: Distribution, target
             f"{project} has compiled code (its wheel is for {tag}), which has to be built for {distribution.platform}; "
             f"missing for that: {'; '.join(missing)}. Or build the wheel elsewhere (pyodide build) and name the wheel"
         )
+    return run_pyodide_build(project, target)
+
+
+def run_pyodide_build(project: Path, target: Path) -> Path:
+    """A wheel of a project, by pyodide-build: it fetches what it needs of Pyodide's headers, but no compiler.
+
+    Raises:
+        UnitError: it fails; the message has what it says.
+    """
     target.mkdir()
-    return _built(
-        [sys.executable, "-m", "pyodide_build", "build", str(project), "--outdir", str(target)], target, project
-    )
+    options = ["--skip-emscripten-install", "--outdir", str(target)]
+    return _built([sys.executable, "-m", "pyodide_cli", "build", str(project), *options], target, project)
 
 
 def check(wheel: Path, distribution: Distribution) -> None:

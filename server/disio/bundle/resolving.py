@@ -145,7 +145,8 @@ def _pip(wanted: Sequence[Requirement], wheels: Sequence[Path], distribution: Di
         distribution.write_stubs(stubs)
         constraints.write_text("\n".join(pins) + "\n")
         arguments = [
-            *(*pip_command(), json.dumps(distribution.environment), "download", *_QUIET, "--dest", str(folder)),
+            *(*python_with_pip(), elsewhere.__file__, json.dumps(distribution.environment)),
+            *("download", *_QUIET, "--dest", str(folder)),
             *("--platform", distribution.platform, "--python-version", distribution.python_version),
             *("--implementation", "cp", "--abi", f"cp{distribution.python_version.replace('.', '')}", "--abi", "abi3"),
             *("--abi", "none", "--only-binary", ":all:", "--find-links", str(stubs), "--constraint", str(constraints)),
@@ -158,18 +159,18 @@ def _pip(wanted: Sequence[Requirement], wheels: Sequence[Path], distribution: Di
     return sorted(folder.glob("*.whl"))
 
 
-def pip_command() -> list[str]:
-    """The command that runs pip for another environment: with the pip beside Disio, or by uv.
+def python_with_pip() -> list[str]:
+    """The command that runs a Python that has pip: the one beside Disio, or else one that uv puts there for the moment.
 
     Raises:
         UnitError: there is neither.
     """
-    script = str(Path(elsewhere.__file__))
     if importlib.util.find_spec("pip") is not None and Version(installed_version("pip")) >= OLDEST_PIP:
-        return [sys.executable, "-P", script]
+        return [sys.executable, "-P"]
     uv = shutil.which("uv")
     if uv is not None:
-        return [uv, "run", "--no-project", "--quiet", "--with", f"pip>={OLDEST_PIP}", "python", "-P", script]
+        extra = f"pip>={OLDEST_PIP}"
+        return [uv, "run", "--no-project", "--quiet", "--python", sys.executable, "--with", extra, "python", "-P"]
     raise UnitError(
         f"packages are resolved with pip {OLDEST_PIP} or newer, or with uv, and neither is here: "
         f"{sys.executable} -m ensurepip --upgrade, then {sys.executable} -m pip install --upgrade pip"

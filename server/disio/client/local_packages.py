@@ -65,7 +65,7 @@ def _installed(text: str) -> bool:
 
 def _installed_apart(requirements: Sequence[str], own: Sequence[str]) -> Path:
     """A folder with these packages, for this Python; made once, but anew each time where one's own are among them."""
-    from disio.bundle.resolving import pip_command, run_tool  # noqa: PLC0415 - only where something is missing
+    from disio.bundle.resolving import python_with_pip, run_tool  # noqa: PLC0415 - only where something is missing
 
     facts = [sys.version, sysconfig.get_platform(), *requirements]
     folder = cache_folder() / "local" / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
@@ -73,10 +73,17 @@ def _installed_apart(requirements: Sequence[str], own: Sequence[str]) -> Path:
     with FileLock(f"{folder}.lock"):
         if folder.is_dir() and not own:
             return folder
-        pip_command()  # says what to do where there is none
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             target = Path(scratch) / "packages"
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+            command = [
+                *python_with_pip(),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-input",
+            ]
             done = run_tool([*command, "--target", str(target), *requirements], "pip")
             if done.returncode != 0:
                 raise UnitError(

@@ -167,6 +167,16 @@ def test_compiled_code_of_ones_own_says_what_is_missing(
         own_packages.build(tmp_path / "model", distribution, tmp_path)
 
 
+def test_what_pyodide_build_says_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is run for real, as far as it gets where Pyodide's headers cannot be fetched."""
+    pytest.importorskip("pyodide_cli", reason="pyodide-build is not installed (it needs Python 3.12 or newer)")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    wheels.project(tmp_path / "model")
+    with pytest.raises(UnitError, match=r"(?s)model cannot be built into a wheel:.*cross-build-env.*127.0.0.1"):
+        own_packages.run_pyodide_build(tmp_path / "model", tmp_path / "target")
+
+
 def test_a_build_that_fails_is_told(tmp_path: Path, distribution: Distribution) -> None:
     """With what the build backend says."""
     wheels.project(tmp_path / "model")

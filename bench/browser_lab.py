@@ -167,6 +167,8 @@ class CountingProxy:
         while data := await reader.read(1 << 18):
             if count:
                 self.bytes_down += len(data)
+            if writer.is_closing():
+                return  # the other end has gone meanwhile; uvloop raises where it is written to
             writer.write(data)
             await writer.drain()
         writer.close()  # what one end has closed is of no use to the other: HTTP/1.1 does not half-close

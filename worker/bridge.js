@@ -169,7 +169,7 @@ class Bridge {
         this.#timings.bundle = performance.now();
         this.#volunteer.ready();
       },
-      (error) => this.#volunteer.fail(error instanceof Error ? error.message : String(error)),
+      (error) => this.#volunteer.fail("files", error instanceof Error ? error.message : String(error)),
     );
   }
 
@@ -201,7 +201,7 @@ class Bridge {
     clearInterval(this.#beats);
     const { fragment, wait } = fall(location.hash, performance.now(), this.#options.dedicated);
     history.replaceState(null, "", fragment); // replaced, so that the page's "back" knows nothing of it
-    if (wait === null) return this.#volunteer.fail(FALLEN);
+    if (wait === null) return this.#volunteer.fail("fallen", FALLEN);
     console.warn("disio: the browser has ended the frame that computes; it begins anew");
     this.#volunteer.close();
     setTimeout(() => {
@@ -268,7 +268,7 @@ class Bridge {
     const { ended, paused, connected, uncomputed } = this.#volunteer;
     if (ended) return "failed";
     if (paused || (this.#fallen && this.#paused)) return "paused";
-    if (this.#fallen || !this.#timings.ready || this.#volunteer.loading) return "loading";
+    if (this.#fallen || !this.#timings.ready || this.#volunteer.progress) return "loading";
     if (uncomputed > 0) return "computing";
     return connected ? "waiting" : "offline";
   }
@@ -285,16 +285,17 @@ class Bridge {
   }
 
   #report() {
-    const { ended, loading, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
+    const { ended, failure, progress, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
     const counts = { payloads, failed, acknowledged, seconds, memory };
     const [state, timings] = [this.#state(), this.#timings];
-    const reason = state === "paused" ? this.#reason : "";
+    const reason = state === "paused" ? this.#reason : failure;
+    const message = ended || (progress ? `Loading packages: ${progress.map((mb) => mb.toFixed(1)).join(" of ")} MB` : "");
     const line = task?.description.trim().split("\n")[0] || task?.name || "";
     /** @type {import("./channels.js").Status} */
-    const status = { type: "status", state, reason, message: ended || loading, task: line, ...counts, timings };
+    const status = { type: "status", state, reason, message, task: line, ...counts, timings };
     this.#tell(status);
     const about = { title: task?.name ?? "", description: task?.description ?? "", homepage: task?.homepage ?? "" };
-    this.#panel?.draw(status, about, this.#share * this.#options.workers);
+    this.#panel?.draw(status, about, this.#share * this.#options.workers, progress);
   }
 }
 
@@ -327,7 +328,7 @@ async function refuse(port, options) {
     look: () => {},
     resize: (width, height) => tell({ type: "size", width, height }),
   });
-  panel.draw(status, { title: "", description: "", homepage: "" }, 0);
+  panel.draw(status, { title: "", description: "", homepage: "" }, 0, null);
 }
 
 function open() {

@@ -31,6 +31,9 @@ export const DATA_FOLDER = "/data";
  * @typedef {"loading" | "computing" | "waiting" | "paused" | "offline" | "failed"} State
  * Why it is `paused`: by its visitor or the page, or by what `conditions.js` has seen.
  * @typedef {"visitor" | import("./conditions.js").Reason} PauseReason
+ * Why it has `failed`: as many frames compute as there are cores, the browser has ended the cell again and again, the bundle did
+ * not come, no interpreter starts here, the distributor has ended the visit, something else. Each is in `words/`.
+ * @typedef {"full" | "fallen" | "files" | "boot" | "refused" | "broken"} FailReason
  */
 
 /**
@@ -47,9 +50,9 @@ export const DATA_FOLDER = "/data";
  */
 
 /**
- * @typedef {{type: "status", state: State, reason: PauseReason | "full", message: string, task: string, payloads: number, failed: number,
- *   acknowledged: number, seconds: number, memory: number, timings: Timings}} Status `reason`: why it is paused;
- *   "full": why it failed, as many frames compute as there are cores; `seconds`: computing time given; `memory`: the most bytes
+ * @typedef {{type: "status", state: State, reason: PauseReason | FailReason, message: string, task: string, payloads: number, failed: number,
+ *   acknowledged: number, seconds: number, memory: number, timings: Timings}} Status `reason`: why it is paused,
+ *   or has failed; `message`: more of that, in English; `seconds`: computing time given; `memory`: the most bytes
  *   that an interpreter has had
  * @typedef {{type: "size", width: number, height: number}} Size what the panel needs of the page, in CSS pixels
  * @typedef {{type: "stop"}} Stop the visitor has withdrawn

@@ -93,6 +93,7 @@
     port?.close();
     pressure?.disconnect();
     frame = port = pressure = undefined;
+    status = {}; // of a visit that is over nothing is told any more
     show(idle);
   }
   /** @param {MessageEvent} event */

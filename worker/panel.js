@@ -96,8 +96,9 @@ export class Panel {
    * @param {Status} status
    * @param {About} about
    * @param {number} share of a core that is used
+   * @param {[come: number, wanted: number] | null} progress megabytes of what the task needs
    */
-  draw(status, about, share) {
+  draw(status, about, share, progress) {
     this.#status = status;
     const { main, actions } = this.#parts;
     const { state, reason, message, acknowledged, seconds } = status;
@@ -107,7 +108,7 @@ export class Panel {
     this.#say("state", this.#words(state));
     this.#say("title", this.#words(state));
     this.#say("count", acknowledged > 0 ? count : "");
-    this.#say("why", reason ? this.#words(reason) : message);
+    this.#say("why", progress ? this.#progress(progress) : this.#words(reason) || message);
     this.#say("results", new Intl.NumberFormat(language).format(acknowledged));
     this.#say("time", duration(seconds, language));
     this.#say("share", new Intl.NumberFormat(language, { style: "percent" }).format(share));
@@ -128,6 +129,12 @@ export class Panel {
     if (picture) image.src = this.#picture;
     else image.removeAttribute("src");
     if (before) URL.revokeObjectURL(before);
+  }
+
+  /** @param {number[]} megabytes */
+  #progress(megabytes) {
+    const { format } = new Intl.NumberFormat(this.#options.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    return megabytes.reduce((text, number, index) => text.replace(`{${index}}`, () => format(number)), this.#words("packages"));
   }
 
   /** @param {About} about */

@@ -38,6 +38,8 @@ export class Volunteer {
   paused = false;
   /** Why it ended; empty: it has not. */
   ended = "";
+  /** The same as a word of the panel's. @type {import("./channels.js").FailReason | ""} */
+  failure = "";
   /**
    * What is computed just now.
    * @type {import("./messages.js").Task | null}
@@ -80,7 +82,7 @@ export class Volunteer {
         onWelcome: () => this.#welcome(),
         onMessage: (message, data) => this.#receive(message, data),
         onLost: () => this.#lost(),
-        onEnd: (message) => this.fail(message),
+        onEnd: (message) => this.fail("refused", message),
       },
       visit.WebSocket,
     );
@@ -91,11 +93,10 @@ export class Volunteer {
     return this.#outbox.uncomputed;
   }
 
-  /** What is being fetched before anything can be computed; empty: nothing. */
-  get loading() {
+  /** @returns {[come: number, wanted: number] | null} megabytes of what is fetched before anything can be computed; null: nothing */
+  get progress() {
     const { wanted, come } = this.#kits.progress;
-    if (wanted === 0 || this.#outbox.uncomputed > this.#waiting) return "";
-    return `Loading packages: ${(come / 1e6).toFixed(1)} of ${(wanted / 1e6).toFixed(1)} MB`;
+    return wanted === 0 || this.#outbox.uncomputed > this.#waiting ? null : [come / 1e6, wanted / 1e6];
   }
 
   /** Connect, or try again at once. */
@@ -139,8 +140,13 @@ export class Volunteer {
     this.#visit.onChange();
   }
 
-  /** @param {string} message why this visit cannot go on */
-  fail(message) {
+  /**
+   * This visit cannot go on.
+   * @param {import("./channels.js").FailReason} reason
+   * @param {string} message more of it, in English
+   */
+  fail(reason, message) {
+    this.failure = reason;
     this.ended = message;
     this.#connection.close();
     this.#visit.tellCell({ type: "pause" });
@@ -170,7 +176,7 @@ export class Volunteer {
         this.#connection.send({ type: "return", task: message.task, leases: message.leases });
         break;
       case "failed":
-        return this.fail(message.message);
+        return this.fail("boot", message.message);
       case "log":
         console.info(`disio: ${message.message}`);
         break;
@@ -317,7 +323,7 @@ export class Volunteer {
    */
   #inOrder(task, action) {
     const before = this.#order.get(task) ?? Promise.resolve();
-    const after = before.then(action).catch((error) => this.fail(String(error)));
+    const after = before.then(action).catch((error) => this.fail("broken", String(error)));
     this.#order.set(task, after);
   }
 

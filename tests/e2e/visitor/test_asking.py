@@ -58,6 +58,26 @@ async def test_yes_is_remembered_and_withdrawn_with_one_click(visit: Visits) -> 
         await question(visitor).wait_for()
 
 
+async def test_the_status_after_stop(visit: Visits) -> None:
+    """Stopped while it computes or loads, the handle says so at once and for good: nothing of before is left."""
+    idle = {"state": "idle", "reason": "", "acknowledged": 0}
+    async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:
+        await visitor.page.evaluate(
+            "window.told = []; for (const name of ['state', 'reason', 'acknowledged'])"
+            " disio.addEventListener(name, ({ detail }) => told.push(detail.state))"
+        )
+        await visitor.computing()
+        for _ in range(2):
+            assert (await visitor.status())["state"] != "idle"
+            stopped = "(disio.stop(), told.length = 0, [disio.status(), disio.status().state, frames.length])"
+            assert await visitor.page.evaluate(stopped) == [idle, "idle", 0]
+            await visitor.page.evaluate(
+                "new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 500)))"
+            )
+            assert await visitor.page.evaluate("[disio.status(), told]") == [idle, []]
+            await visitor.page.evaluate("disio.start()")
+
+
 async def test_no_is_remembered_until_its_time_is_over(visit: Visits) -> None:
     """Who has refused is not asked again on the next page, but when the answer has lost its force."""
     async with visit(attributes={"data-remember": "7"}) as visitor:
@@ -116,6 +136,20 @@ async def test_a_link_to_the_project(visit: Visits) -> None:
         await visitor.open_panel()
         link = visitor.bridge.get_by_role("link", name="About the project")
         assert await link.get_attribute("href") == "https://example.org/why"
+
+
+async def test_the_panel_says_what_failed(visit: Visits) -> None:
+    """Where the runtime does not come, the visitor reads so in their language, and the site gets more in English."""
+
+    async def broken(page: Page) -> None:
+        await page.route("**/bundle.json", lambda route: route.fulfill(status=503))
+
+    words = json.loads((asset("worker") / "words/de.json").read_text())["panel"]
+    async with visit(attributes={**STEADY, "data-consent": "granted"}, locale="de", before=broken) as visitor:
+        await visitor.until("status.state === 'failed' && status.reason === 'files'")
+        assert "503" in (await visitor.status())["message"]
+        await visitor.open_panel()
+        assert await visitor.bridge.locator(".why").inner_text() == words["files"]
 
 
 async def test_a_live_picture(visit: Visits) -> None:

@@ -20,6 +20,18 @@ test("the frames ask early for every module that they will need", () => {
   }
 });
 
+test("every state and every reason has words for the visitor", () => {
+  const { panel } = JSON.parse(read("words/en.json"));
+  const named = (/** @type {string} */ text, /** @type {string} */ type) => {
+    const [, names] = /** @type {RegExpExecArray} */ (new RegExp(`@typedef \\{([^}]*)\\} ${type}\\b`).exec(text));
+    return [...names.matchAll(/"(\w+)"/g)].map(([, name]) => name);
+  };
+  const [channels, conditions] = [read("channels.js"), read("conditions.js")];
+  const all = [...named(channels, "State"), ...named(channels, "PauseReason"), ...named(channels, "FailReason"), ...named(conditions, "Reason")];
+  assert.ok(all.length > 15);
+  for (const name of all) assert.ok(panel[name], name);
+});
+
 test("no module is longer than 400 lines", () => {
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".js"))) {
     assert.ok(read(name).split("\n").length < 400, name);

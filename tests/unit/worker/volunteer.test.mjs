@@ -193,5 +193,5 @@ test("a cell that cannot compute ends the visit, and says why", async () => {
   const { peer } = await welcomed();
   volunteer.fromCell({ type: "failed", message: "no WebAssembly here" });
   await peer.closed;
-  assert.equal(volunteer.ended, "no WebAssembly here");
+  assert.deepEqual([volunteer.failure, volunteer.ended], ["boot", "no WebAssembly here"]);
 });

@@ -126,6 +126,20 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
     return prove(node, sources, folder).answer.python
 
 
+def outdated(bundle: Bundle) -> str:
+    """What to say of a bundle that was built from other sources than this checkout has; empty: nothing is wrong.
+
+    An installed Disio has no sources, and the bundle that it was packed with.
+    """
+    sources = bundle_sources()
+    if sources is None or bundle.manifest.sources == source_digest(sources):
+        return ""
+    return (
+        "the bundle was built from other sources than this checkout has, so browsers run older (or newer) code than "
+        "it; build it anew with: disio bundle build"
+    )
+
+
 def source_digest(sources: Path) -> str:
     """A digest of everything that a bundle is made from, its recipe included."""
     recipe = [sources / name for name in ("package.json", "core.sha256", *SCRIPTS)]

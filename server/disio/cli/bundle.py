@@ -13,6 +13,7 @@ from rich.table import Table
 
 from disio.bundle import Bundle, load
 from disio.bundle.build import build as build_bundle
+from disio.bundle.build import outdated
 from disio.bundle.manifest import DISTRIBUTION, SUFFIXES
 from disio.bundle.snapshot import SNAPSHOT
 from disio.cli.commands import EXIT_INTERRUPTED
@@ -76,7 +77,7 @@ def build(
 
 @app.command()
 def show(*, json: Json = False, path: BundlePath = None) -> None:
-    """Verify the bundle and show what a first visit downloads.
+    """Verify the bundle and show what a first visit downloads; in a checkout, warn if its sources have changed.
 
     Examples:
       disio bundle show
@@ -88,6 +89,8 @@ def show(*, json: Json = False, path: BundlePath = None) -> None:
     else:
         Console().print(_table(bundle))
         _say_visit(bundle, "verified")
+    if warning := outdated(bundle):
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[yellow]warning[/] {warning}")
 
 
 def _print_json(bundle: Bundle) -> None:

@@ -17,6 +17,7 @@ from hypercorn.config import Config
 
 from disio.assets import asset
 from disio.bundle import load
+from disio.bundle.build import outdated
 from disio.distributor.addresses import Proxies
 from disio.distributor.app import Parts, create_app
 from disio.distributor.config import DistributorConfig
@@ -60,6 +61,8 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
     if config.trust_loopback:
         refuse_public_trust(config.url or _address(config, config.port))
     bundle = await asyncio.to_thread(load, config.bundle)
+    if warning := await asyncio.to_thread(outdated, bundle):
+        _log.warning(warning)
     own_scripts = await asyncio.to_thread(scripts, asset("worker"))
     loader = await asyncio.to_thread(Loader.read, asset("worker"))
     listener = _listen(config.host, config.port)

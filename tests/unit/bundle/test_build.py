@@ -1,5 +1,6 @@
 """Building the bundle, whole, from the checkout."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,21 @@ def test_an_altered_bundle_is_built_anew(root: Path) -> None:
     assert built
     assert after.id == before.id
     assert build(root=root, quick=True) == (after, False)
+
+
+def test_show_tells_of_a_bundle_from_other_sources(root: Path, tmp_path: Path) -> None:
+    """A bundle of this checkout is shown as it is; one of an older checkout is told to be that, whole as it may be."""
+    command = [sys.executable, "-m", "disio", "bundle", "show", "--path"]
+    current = subprocess.run([*command, str(root)], capture_output=True, text=True, check=True)
+    assert "verified" in current.stdout
+    assert current.stderr == ""
+    older = tmp_path / "dist"
+    shutil.copytree(root, older)
+    manifest = msgspec.json.decode((older / "bundle.json").read_bytes())
+    (older / "bundle.json").write_bytes(msgspec.json.encode({**manifest, "sources": "0" * 64}))
+    told = subprocess.run([*command, str(older)], capture_output=True, text=True, check=True)
+    assert "built from other sources than this checkout has" in told.stderr
+    assert "disio bundle build" in told.stderr
 
 
 def test_show_prints_the_manifest_or_one_line(root: Path, tmp_path: Path) -> None:

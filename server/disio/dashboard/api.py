@@ -1,136 +1,37 @@
 """The researchers' HTTP API under ``/api``; its OpenAPI document is at ``/api/openapi.json``."""
 
-import csv
-import io
-import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterable
-from itertools import chain
-from typing import Annotated, Any, Final, Literal, TypeVar
-
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 from quart import Blueprint, Response, current_app, g, request
 from quart_schema import document_querystring, document_request, document_response, operation_id, tag
 
 import disio
-from disio.dashboard import asking, views
+from disio.dashboard import asking
 from disio.dashboard.links import Links
+from disio.dashboard.queries import (
+    AnswerQuery,
+    Changes,
+    DeleteQuery,
+    EventsQuery,
+    OutcomesQuery,
+    Page,
+    ResultsQuery,
+    Room,
+    body,
+    query,
+)
+from disio.dashboard.streaming import as_picture, csv_rows, event_lines, ndjson, outcome_lines, packs, stream
 from disio.errors import NotFoundError, UsageError
 from disio.unit import codec
-from disio.wire import api, grid
+from disio.wire import api
 from disio.wire.kit import Kit
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
-
-S = TypeVar("S", bound=Struct)
-
-PICTURES: Final = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-}
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
-CSV_COLUMNS: Final = ("index", "payload", "result", "ms", "volunteer", "settled", "votes")
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-class Changes(Struct, kw_only=True):
-    """Query of answers that can be waited for."""
-
-    since: Annotated[
-        api.Version | None, Meta(description="A version seen before: the answer waits until there is a newer one.")
-    ] = None
-    wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits at most.")] = 0.0
-
-
-class DeleteQuery(Struct, kw_only=True):
-    """Query of a deletion."""
-
-    force: Annotated[bool, Meta(description="Cancel the task first if it has not ended.")] = False
-    wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits for the end at most.")] = 0.0
-
-
-class Page(Struct, kw_only=True):
-    """Query of long lists, which come in order of index."""
-
-    after: Annotated[api.Index, Meta(description="Only what comes after this index.")] = -1
-    limit: Annotated[api.Count | None, Meta(description="At most so many; all if left out.")] = None
-
-
-class ResultsQuery(Page, kw_only=True):
-    """Query of results."""
-
-    format: Literal["ndjson", "csv"] = "ndjson"
-
-
-class OutcomesQuery(Struct, kw_only=True):
-    """Query of outcomes."""
-
-    by: Annotated[
-        Literal["index", "settled"],
-        Meta(description="In order of index, each once all before it are settled; or in the order of settling."),
-    ] = "settled"
-    after: Annotated[api.Index, Meta(description="Only what comes after this index, or this `settled`.")] = -1
-    payloads: Annotated[bool, Meta(description="With the payloads.")] = True
-    format: Annotated[
-        Literal["ndjson", "msgpack"],
-        Meta(
-            description="One JSON object a line; or packs: 4 bytes length (little-endian) and msgpack, in codec bytes."
-        ),
-    ] = "ndjson"
-
-
-class EventsQuery(Struct, kw_only=True):
-    """Query of events."""
-
-    after: Annotated[api.Index, Meta(description="Only what came after this `at`.")] = -1
-
-
-class Room(Struct, kw_only=True):
-    """Query of additions to an open task."""
-
-    wait: Annotated[api.WaitSeconds, Meta(description="For how many seconds it waits for room at most.")] = 20.0
-
-
-class AnswerQuery(Struct, kw_only=True):
-    """Query of an answer: ``auto`` is a picture's own bytes if it is one, else JSON; ``codec`` the exact bytes."""
-
-    format: Literal["auto", "json", "codec"] = "auto"
 
 
 def links() -> Links:
     """The dashboard's links to its managers."""
     found: Links = current_app.extensions["disio_links"]
-    return found
-
-
-def query(kind: type[S]) -> S:
-    """The query string as a struct.
-
-    Raises:
-        UsageError: it does not fit.
-    """
-    try:
-        return msgspec.convert(request.args.to_dict(), kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"the query string does not fit: {error}") from None
-
-
-async def body(kind: type[S], decode: Callable[..., Any] = msgspec.json.decode) -> S:
-    """The request's body (JSON, unless another ``decode`` is given) as a struct.
-
-    Raises:
-        UsageError: it cannot be read, or does not fit.
-    """
-    try:
-        found: S = decode(await request.get_data(), type=kind)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"the body does not fit: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        form = "JSON" if decode is msgspec.json.decode else "msgpack"
-        raise UsageError(f"the body is no {form}: {error}") from None
     return found
 
 
@@ -276,8 +177,8 @@ async def get_outcomes(task: str) -> Response:
     wanted = query(OutcomesQuery)
     pages = asking.outcomes(links(), task, by=wanted.by, after=wanted.after, payloads=wanted.payloads)
     if wanted.format == "msgpack":
-        return await _stream(_packs(pages), api.MSGPACK_TYPE, f"{task}.msgpack")
-    return await _stream(_outcome_lines(pages), api.NDJSON_TYPE, f"{task}.ndjson")
+        return await stream(packs(pages), api.MSGPACK_TYPE, f"{task}.msgpack")
+    return await stream(outcome_lines(pages), api.NDJSON_TYPE, f"{task}.ndjson")
 
 
 @blueprint.get("/tasks/<task>/kit")
@@ -335,7 +236,7 @@ async def put_file(sha256: str) -> Response:
 async def get_events(task: str) -> Response:
     """What a task's units emit, streamed as it comes until there will be no more: one JSON object a line."""
     pages = asking.events(links(), task, after=query(EventsQuery).after)
-    return await _stream(_event_lines(pages), api.NDJSON_TYPE, f"{task}-events.ndjson")
+    return await stream(event_lines(pages), api.NDJSON_TYPE, f"{task}-events.ndjson")
 
 
 @blueprint.get("/tasks/<task>/results")
@@ -349,8 +250,8 @@ async def get_results(task: str) -> Response:
     wanted = query(ResultsQuery)
     lines = asking.results(links(), task, after=wanted.after, limit=wanted.limit)
     if wanted.format == "csv":
-        return await _stream(_csv(lines), "text/csv; charset=utf-8", f"{task}.csv")
-    return await _stream(_ndjson(lines), api.NDJSON_TYPE, f"{task}.ndjson")
+        return await stream(csv_rows(lines), "text/csv; charset=utf-8", f"{task}.csv")
+    return await stream(ndjson(lines), api.NDJSON_TYPE, f"{task}.ndjson")
 
 
 @blueprint.get("/tasks/<task>/failures")
@@ -363,7 +264,7 @@ async def get_failures(task: str) -> Response:
     """Payloads that were set aside, with traceback and output: one JSON object a line."""
     wanted = query(Page)
     lines = asking.failures(links(), task, after=wanted.after, limit=wanted.limit)
-    return await _stream(_ndjson(lines), api.NDJSON_TYPE, f"{task}-failures.ndjson")
+    return await stream(ndjson(lines), api.NDJSON_TYPE, f"{task}-failures.ndjson")
 
 
 @blueprint.get("/tasks/<task>/answer")
@@ -404,90 +305,5 @@ async def get_health() -> Response:
     return _json(api.Health(ok=True, version=disio.__version__, managers=len(known), reachable=reachable))
 
 
-def as_picture(data: bytes) -> tuple[str, bytes] | None:
-    """Content type and bytes of an encoded value that is a picture; None for all others."""
-    value = codec.decode(data) if data.startswith(b'{"!":"bytes"') else None
-    if isinstance(value, bytes):
-        for start, content_type in PICTURES.items():
-            if value.startswith(start):
-                return content_type, value
-    return None
-
-
 def _json(value: Struct, status: int = 200) -> Response:
     return Response(api.encode(value), status=status, content_type="application/json")
-
-
-async def _stream(chunks: AsyncIterator[bytes], content_type: str, filename: str) -> Response:
-    # The first chunk is awaited here, so that errors still get their status.
-    first = await anext(chunks, b"")
-
-    async def whole() -> AsyncIterator[bytes]:
-        yield first
-        async for chunk in chunks:
-            yield chunk
-
-    response = Response(whole(), content_type=content_type)
-    response.timeout = None
-    response.headers["Content-Disposition"] = f'inline; filename="{_UNSAFE.sub("_", filename)}"'
-    return response
-
-
-async def _ndjson(lines: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
-    async for batch in _batches(lines):
-        yield b"".join(api.encode(line) + b"\n" for line in batch)
-
-
-async def _outcome_lines(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[bytes]:
-    async for page in pages:
-        yield b"".join(api.encode(views.outcome(item)) + b"\n" for item in page) or b"\n"
-
-
-async def _event_lines(pages: AsyncIterator[list[grid.EventView]]) -> AsyncIterator[bytes]:
-    async for page in pages:
-        yield b"".join(api.encode(views.event(item)) + b"\n" for item in page) or b"\n"
-
-
-async def _packs(pages: AsyncIterator[list[grid.OutcomeView]]) -> AsyncIterator[bytes]:
-    async for page in pages:
-        pack = grid.encode(page)
-        yield len(pack).to_bytes(4, "little") + pack
-
-
-async def _csv(lines: AsyncIterator[api.ResultLine]) -> AsyncIterator[bytes]:
-    heading: list[Iterable[Any]] = [CSV_COLUMNS]  # not before the first results: what fails before has its status
-    async for batch in _batches(lines):
-        rows = (
-            (line.index, _cell(line.payload), _cell(line.result), line.ms, line.volunteer, line.settled, line.votes)
-            for line in batch
-        )
-        yield _csv_rows(chain(heading, rows))
-        heading = []
-    if heading:
-        yield _csv_rows(heading)
-
-
-def _csv_rows(rows: Iterable[Iterable[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _cell(value: Any) -> Any:
-    """A value in one cell: text as it is, but never as a formula; lists and the like as JSON."""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-    if value is None or isinstance(value, bool | int | float):
-        return json.dumps(value)
-    return json.dumps(value, ensure_ascii=False)
-
-
-async def _batches(lines: AsyncIterator[Any], size: int = 200) -> AsyncIterator[list[Any]]:
-    batch: list[Any] = []
-    async for line in lines:
-        batch.append(line)
-        if len(batch) >= size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

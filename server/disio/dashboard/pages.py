@@ -10,8 +10,10 @@ from quart_schema import hide
 
 from disio import figures
 from disio.dashboard import asking
-from disio.dashboard.api import Page, as_picture, links, query
+from disio.dashboard.api import links
 from disio.dashboard.examples import find_examples
+from disio.dashboard.queries import Page, query
+from disio.dashboard.streaming import as_picture
 from disio.errors import CodecError, ConflictError, DisioError, NotFoundError, UnreachableError, UsageError
 from disio.unit import codec
 from disio.wire import api

@@ -10,7 +10,7 @@ equal types give equal bytes, whatever the order of insertion; ``decode`` and ``
 bytes only, except that they do not look at the bits of the NaNs inside arrays. Zero and minus zero,
 and the same instant at different offsets, are different values here.
 
-The parts: ``codec_format`` (limits), ``codec_write``, ``codec_read``, ``codec_people``.
+The parts: ``codec_format`` (limits), ``codec_write``, ``codec_read``, ``codec_arrays``, ``codec_people``.
 """
 
 from math import isfinite

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Final
 
+from disio.unit.codec_arrays import unpack
 from disio.unit.codec_format import dumps, item_size
-from disio.unit.codec_read import Reader, unpack
+from disio.unit.codec_read import Reader
 
 MAX_SHOWN_ITEMS: Final = 1000
 """Arrays with more items are summed up."""

@@ -2,7 +2,6 @@
 
 import json
 import re
-import struct
 import sys
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -11,6 +10,7 @@ from itertools import accumulate
 from math import inf, nan, prod
 from typing import Any, Final, cast
 
+from disio.unit.codec_arrays import check_items, loaded_numpy, unpack
 from disio.unit.codec_format import (
     MAX_ARRAY_BYTES,
     MAX_DEPTH,
@@ -316,7 +316,7 @@ class Reader(Limits):
             return self.scalar("S", bytes(self.take(node["n"])))
         elif type(dtype) is str and len(node) == 2 and dtype[1:2] not in ("U", "S"):
             raw = self.take(item_size(dtype))
-            _check_items(dtype, raw)
+            check_items(dtype, raw)
             return self.scalar(dtype, raw)
         raise FaultError("a numpy scalar that is none")
 
@@ -331,19 +331,19 @@ class Reader(Limits):
         if prod(length or 1 for length in shape) * size > MAX_ARRAY_BYTES:
             raise FaultError("a numpy array that is too large", TooLargeError)
         raw = self.take(prod(shape) * size)
-        _check_items(dtype, raw)
+        check_items(dtype, raw)
         return self.array(dtype, shape, raw)
 
     def scalar(self, dtype: str, raw: Any) -> Any:
         """The numpy scalar of ``raw``: text for ``U``, else bytes."""
-        numpy = _numpy()
+        numpy = loaded_numpy()
         if dtype in ("U", "S"):
             return numpy.str_(raw) if dtype == "U" else numpy.bytes_(raw)
         return numpy.frombuffer(raw, dtype)[0]
 
     def array(self, dtype: str, shape: Sequence[int], raw: memoryview) -> Any:
         """The numpy array of ``raw``: its own memory, writable."""
-        numpy = _numpy()
+        numpy = loaded_numpy()
         if not raw:
             return numpy.empty(shape, dtype)
         return numpy.frombuffer(raw, dtype).reshape(shape).copy()
@@ -366,26 +366,6 @@ class Checker(Reader):
         return []
 
 
-def unpack(dtype: str, raw: bytes | memoryview) -> tuple[Any, ...]:
-    """The items of an array of numbers as Python values; two floats for each complex, ints for times."""
-    kind = dtype[1]
-    size = item_size(dtype) // (2 if kind == "c" else 1)
-    code = {"b": "?", "f": "efd", "c": "efd", "u": "BHIQ"}.get(kind, "bhiq")
-    letter = code if kind == "b" else code[size.bit_length() - (2 if code == "efd" else 1)]
-    return struct.unpack(f"<{len(raw) // size}{letter}", raw)
-
-
-def _check_items(dtype: str, raw: memoryview) -> None:
-    if dtype == "|b1":
-        if bytes(raw).translate(None, b"\0\1"):
-            raise FaultError("an array of bools with other values than 0 and 1")
-    elif dtype[1] == "U":
-        try:
-            bytes(raw).decode("utf-32-le", "surrogatepass")
-        except UnicodeDecodeError:
-            raise FaultError("an array of text with no characters in it") from None
-
-
 def _all_differ(keys: Sequence[Hashable]) -> None:
     try:
         if len(keys) > MAX_EQUAL_HASHES and max(Counter(map(hash, keys)).values()) > MAX_EQUAL_HASHES:
@@ -394,11 +374,3 @@ def _all_differ(keys: Sequence[Hashable]) -> None:
             raise FaultError("two elements or keys that are equal")
     except TypeError:
         raise FaultError("an element or key that cannot be one") from None
-
-
-def _numpy() -> Any:
-    try:
-        import numpy  # noqa: PLC0415 - only where a value asks for it: the codec needs nothing but Python
-    except ImportError:
-        raise FaultError("a numpy value, but numpy is not installed here; add it, or send plain lists") from None
-    return numpy

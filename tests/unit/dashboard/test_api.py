@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from disio.dashboard.api import _cell
+from disio.dashboard.streaming import _cell
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 from disio.unit import codec

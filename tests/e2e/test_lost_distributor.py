@@ -55,6 +55,7 @@ async def lose(directory: Path, *, spooled: bool) -> float:
         async with computing(str(lost.ready["url"]), window=100) as one:
             await until(lambda: one.acknowledged >= 50)
             if spooled:
+                await until(lambda: one.holding >= 60)
                 await grid.managers[0].kill()
                 before = one.acknowledged
                 # What was under way to the manager is acknowledged by the spool alone.

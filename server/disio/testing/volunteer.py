@@ -76,6 +76,11 @@ class PythonVolunteer:
         self._unacknowledged: dict[tuple[str, int], tuple[ResultItem, bytes]] = {}
         self._queue: asyncio.Queue[tuple[str, list[LeaseItem], bytes]] = asyncio.Queue()
 
+    @property
+    def holding(self) -> int:
+        """How many leases it has that are not acknowledged yet."""
+        return sum(map(len, self._held.values()))
+
     async def run(self) -> None:
         """Connect, compute, reconnect; ends by cancellation or when a distributor says not to come back."""
         computing = asyncio.create_task(self._compute())

@@ -153,6 +153,8 @@ class Bridge {
         this.#timings.workers.push(data.ms);
       } else if (data.type === "picture") {
         this.#panel?.picture(data.data);
+      } else if (data.type === "failed" && this.#timings.ready) {
+        return this.#fall(); // they did start here: what was computed has left no memory for another one
       }
       this.#volunteer.fromCell(data);
     };
@@ -194,7 +196,7 @@ class Bridge {
     }, BEAT_MS);
   }
 
-  /** What is computed takes the cell down. This visit ends, as if its tab had been closed; after a while another one begins. */
+  /** What is computed takes the cell down, or leaves it no memory. This visit ends, as if its tab had been closed; after a while another one begins. */
   #fall() {
     if (this.#fallen || this.#volunteer.ended) return;
     this.#fallen = true;
@@ -202,7 +204,7 @@ class Bridge {
     const { fragment, wait } = fall(location.hash, performance.now(), this.#options.dedicated);
     history.replaceState(null, "", fragment); // replaced, so that the page's "back" knows nothing of it
     if (wait === null) return this.#volunteer.fail("fallen", FALLEN);
-    console.warn("disio: the browser has ended the frame that computes; it begins anew");
+    console.warn("disio: the browser has no room any more for what computes; it begins anew");
     this.#volunteer.close();
     setTimeout(() => {
       this.#rested = true;

@@ -19,8 +19,10 @@ def show_votes(ballot: Ballot, *, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("volunteer", "network", "answer", "counts", "standing", "lease", "stint", "when"):
         table.add_column(heading, overflow="fold")
+    if any(vote.rests_on for vote in ballot.votes):
+        table.add_column("on states of", overflow="fold")
     for vote in ballot.votes:
-        table.add_row(*_row(vote))
+        table.add_row(*_row(vote), *([", ".join(vote.rests_on)] if vote.rests_on else []))
     output.out.print(table)
 
 

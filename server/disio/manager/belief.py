@@ -10,20 +10,21 @@ from disio.manager.outbox import Outbox
 from disio.manager.states import States
 from disio.manager.store import Store
 from disio.manager.tasks import Task, Tasks
-from disio.task.ballot import FAILURE, Outcome, Standing, Verdict, VoterRow
+from disio.task.ballot import FAILURE, NOBODY, Hands, Outcome, Standing, Verdict, VoterRow
 from disio.task.model import PayloadState
 from disio.task.schedule import Schedule
 from disio.wire.grid import Revoke
 
 
 class Answer(NamedTuple):
-    """What a volunteer answered for a lease. ``late``: the lease had ended."""
+    """What a volunteer answered for a lease. ``late``: the lease had ended; ``rests_on``: on whose work it went on."""
 
     volunteer: str
     payload: int
     digest: bytes
     lease: int
     late: bool
+    rests_on: Hands = NOBODY
 
 
 class Doubts(NamedTuple):
@@ -63,7 +64,7 @@ class Belief:
         """Something is believed now that was not, or not any more: store it, and what follows for leases."""
         group, number = self._store.group, task.number
         if outcome.vote is not None:
-            payload, volunteer, digest, stint, position, lease, network, check = outcome.vote
+            payload, volunteer, digest, stint, position, lease, network, check, _ = outcome.vote
             group.votes.append((number, payload, volunteer, digest, stint, position, lease, network, check))
         task.disagreements += outcome.contradicts
         for verdict in outcome.verdicts:
@@ -94,9 +95,10 @@ class Belief:
         """An answer is a vote."""
         if compared:
             self._store.group.compared.append((answer.lease,))
-        if answer.late:
-            task.queue.arbiter.lease(answer.volunteer, answer.payload)  # it takes the payload up once more
-        self.apply(task, task.queue.arbiter.answer(answer.volunteer, answer.payload, answer.digest, answer.lease))
+        arbiter, (volunteer, payload, digest, lease, late, rests_on) = task.queue.arbiter, answer
+        if late:
+            arbiter.lease(volunteer, payload, rests_on=rests_on)  # it takes the payload up once more
+        self.apply(task, arbiter.answer(volunteer, payload, digest, lease, rests_on))
 
     def note_voter(self, task: Task, row: VoterRow) -> None:
         """Something is to be stored of a volunteer."""
@@ -130,7 +132,7 @@ class Belief:
         else:
             task.accepted += 1
             task.doubt_sum += doubt
-        self._states.drop((number, payload))
+        self._states.drop_all((number, payload))
         self.close(self._book.settle(number, payload))
         if final or digest == FAILURE:
             for lease, volunteer in self._book.leases_of(number, payload):

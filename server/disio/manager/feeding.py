@@ -102,7 +102,7 @@ async def keep_promises(ledger: Ledger) -> None:
 
 async def fill(ledger: Ledger, promise: Promise) -> None:
     """Read the missing payloads and states of a promise."""
-    task, _, _, indexes, data, states = promise
+    task, _, _, indexes, data, states, keepers = promise
     places = {index: place for place, index in enumerate(indexes) if data[place] is None}
     while places:
         read = await ledger.store.payloads(task.number, list(places))
@@ -113,7 +113,8 @@ async def fill(ledger: Ledger, promise: Promise) -> None:
     for place, index in enumerate(indexes):
         if states[place] is None:
             # A grant of nothing but states would be no use to anybody: what is too much begins anew.
-            state = await ledger.store.checkpoint(task.number, index) if size < STATES_BYTES else None
+            small = size < STATES_BYTES
+            state = await ledger.store.checkpoint(task.number, index, keepers[place]) if small else None
             states[place] = state or b""
             size += len(states[place] or b"")
 

@@ -17,7 +17,7 @@ def promise(ledger: Ledger, promised: Promise) -> None:
 
     As a whole, so that it cannot tell by the time what was in memory, and so a check from work.
     """
-    task, volunteer, leases, indexes, data, states = promised
+    task, volunteer, leases, indexes, data, states, _ = promised
     if None in data or None in states:
         volunteer.fetching = True
         ledger.promises.put_nowait(promised)
@@ -39,8 +39,8 @@ def keep_promise(ledger: Ledger, promised: Promise) -> None:
         return
     rows = [row for row in zip(*columns, strict=True) if ledger.book.is_open(row[0])]
     if rows:
-        leases, indexes, data, states = ([row[column] for row in rows] for column in range(4))
-        promise(ledger, Promise(task, volunteer, leases, indexes, data, states))
+        leases, indexes, data, states, keepers = ([row[column] for row in rows] for column in range(5))
+        promise(ledger, Promise(task, volunteer, leases, indexes, data, states, keepers))
     ledger.links.wake(volunteer.id)
     ledger.due.set()
 

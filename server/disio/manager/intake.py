@@ -160,7 +160,7 @@ class Intake:
         if sound is not None:
             task, volunteer, payload = sound
             task.poison.got_on(payload)
-            self._ledger.keep(task, volunteer, payload, message.data, now)
+            self._ledger.keep(task, volunteer, payload, message.data, lease=message.lease, now=now)
 
     def event(self, message: Event) -> None:
         """Take an event in, if it is one of an open lease of this volunteer's; all else is passed over."""
@@ -234,11 +234,12 @@ class Intake:
             task.poison.crashed()
         else:
             task.poison.answered()
+        rests_on = ledger.book.rests_on(lease)
         late = not ledger.book.close(lease)
         if not late:
             queue.leased -= 1
         digest = FAILURE if outcome == FAILED else digest_of(data)
-        ledger.belief.take(task, Answer(volunteer, index, digest, lease, late))
+        ledger.belief.take(task, Answer(volunteer, index, digest, lease, late, rests_on))
 
     def _reject(self, peer: bytes, message: Results, why: str) -> None:
         rejected = self._ledger.outbox.ack(peer, message.task, message.volunteer).rejected

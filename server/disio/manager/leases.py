@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, NamedTuple
 
+from disio.task.ballot import NOBODY, Hands
+
 GRACE_SECONDS: Final = 15.0
 """How long the leases of a volunteer wait for it whose distributor has vanished."""
 SLACK_SECONDS: Final = 30.0
@@ -66,6 +68,8 @@ class LeaseBook:
         self._held: dict[str, set[int]] = {}
         self._of: dict[tuple[int, int], list[int]] = {}
         """By task and payload: its leases, open and ended."""
+        self._rests_on: dict[int, Hands] = {}
+        """Leases that were given with a state, open and ended."""
         self._deadlines: list[tuple[float, int, Batch, Sequence[int]]] = []
         self._order = count()
 
@@ -120,6 +124,15 @@ class LeaseBook:
                 of[task, index] = [lease]
             else:
                 others.append(lease)
+
+    def rest(self, lease: int, rests_on: Hands) -> None:
+        """A lease in the book goes on from a state that is the work of these volunteers."""
+        if rests_on:
+            self._rests_on[lease] = rests_on
+
+    def rests_on(self, lease: int) -> Hands:
+        """On whose work a lease in the book goes on."""
+        return self._rests_on.get(lease, NOBODY)
 
     def restore_ended(self, lease: int, task: int, index: int, volunteer: str) -> None:
         """A lease that had ended before this process started."""
@@ -201,9 +214,10 @@ class LeaseBook:
 
     def resume(self, lease: int, deadline: float) -> None:
         """Open an ended lease again: its volunteer is back."""
-        found = self._ended.pop(lease)
+        found, rests_on = self._ended.pop(lease), self.rests_on(lease)
         self._forget(lease, found)
         self.issue(found.batch.task, found.batch.volunteer, lease, [found.payload], deadline)
+        self.rest(lease, rests_on)
 
     def forget_task(self, task: int) -> None:
         """Drop every lease of a task."""
@@ -228,6 +242,7 @@ class LeaseBook:
 
     def _forget(self, lease: int, found: Lease) -> None:
         key = found.batch.task, found.payload
+        self._rests_on.pop(lease, None)
         others = self._of[key]
         if len(others) == 1:
             del self._of[key]

@@ -36,7 +36,8 @@ _log = structlog.get_logger("disio.manager")
 class Promise(NamedTuple):
     """Leases that a volunteer has, and of whose payloads and states some bytes may still have to be read.
 
-    ``states``: where it is to go on, empty to begin anew. None, here and in ``data``: to be read.
+    ``states``: where it is to go on, empty to begin anew, and ``keepers``: who kept them. None, here and in ``data``:
+    to be read.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class Promise(NamedTuple):
     indexes: Sequence[int]
     data: list[bytes | None]
     states: list[bytes | None]
+    keepers: Sequence[str]
 
 
 class Ledger:
@@ -181,7 +183,7 @@ class Ledger:
             return
         task = self.tasks.by_number(found.batch.task)
         seconds = task.timeout * 1.5 + RESUME_SECONDS
-        if task.queue.arbiter.lease(volunteer.id, found.payload):
+        if task.queue.arbiter.lease(volunteer.id, found.payload, rests_on=self.book.rests_on(lease)):
             self.book.resume(lease, now + seconds)
             task.queue.leased += 1
             self.store.group.resumed[lease] = (time.time(), seconds, lease)
@@ -189,16 +191,16 @@ class Ledger:
         else:
             task.queue.arbiter.give_back(volunteer.id, found.payload)
 
-    def keep(self, task: Task, volunteer: Volunteer, payload: int, state: bytes, now: float) -> None:
-        """A volunteer has got so far with a payload: whoever is given it next goes on from there.
-
-        Where answers are judged together, only states of volunteers that are trusted outright are kept: an answer
-        stands or falls with everybody whose work it rests on, and these never fall.
-        """
-        rules = task.rules
-        if rules.plain_votes != 1 and not rules.trusts(volunteer.key):
+    def keep(self, task: Task, volunteer: Volunteer, payload: int, state: bytes, *, lease: int, now: float) -> None:
+        """A volunteer has got so far with a payload that it holds: somebody else may go on from there."""
+        key = task.number, payload
+        if self.states.too_soon(key, volunteer.id, now):
             return
-        if self.states.keep((task.number, payload), volunteer.id, state, now):
+        unneeded = task.queue.arbiter.keep(volunteer.id, payload)
+        if unneeded is not None:
+            self.states.keep(key, volunteer.id, lease, state, now)
+            for keeper in unneeded:
+                self.states.drop(key, keeper)
             self.due.set()
 
     # ---- tasks -------------------------------------------------------------------------------

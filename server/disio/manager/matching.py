@@ -72,10 +72,13 @@ def _grant(ledger: Ledger, volunteer: Volunteer, work: Work, now: float) -> None
     ledger.links.given(volunteer, leases)
     volunteer.wanted -= count
     introduce(ledger, volunteer.distributor, task)
-    states: list[bytes | None] = [b""] * count
-    if ledger.states:
-        states = [b"" if check or (number, index) not in ledger.states else None for index, check in work.picks]
-    promise(ledger, Promise(task, volunteer, leases, indexes, work.data, states))
+    keepers = [pick.state for pick in work.picks]
+    states: list[bytes | None] = [None if keeper else b"" for keeper in keepers]
+    for lease, pick in zip(leases, work.picks, strict=True):
+        if pick.rests_on:
+            ledger.book.rest(lease, pick.rests_on)
+            ledger.store.group.touches += [(lease, number, pick.payload, name) for name in pick.rests_on]
+    promise(ledger, Promise(task, volunteer, leases, indexes, work.data, states, keepers))
     ledger.tasks.touch(task)
 
 

@@ -8,7 +8,7 @@ from disio.manager.belief import Answer
 from disio.manager.intake import digest_of
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
-from disio.task.ballot import FAILURE, VoteRow
+from disio.task.ballot import FAILURE, NOBODY, VoteRow
 from disio.task.model import LeaseState, TaskState
 
 PAGE: Final = 2000
@@ -40,9 +40,9 @@ async def restore(ledger: Ledger, now: float) -> None:
     tasks = {task.number: task for task in ledger.under_way}
     for task in tasks.values():
         await _restore_payloads(ledger, task)
-        ledger.states.restore([(task.number, index) for index in await ledger.store.begun(task.number)], now)
     await _restore_leases(ledger, tasks, now)
     for task in tasks.values():
+        await _restore_states(ledger, task, now)
         ledger.settle(task)
     ledger.links.miss(ledger.book.holders(), now)
     ledger.due.set()
@@ -67,27 +67,45 @@ async def _restore_payloads(ledger: Ledger, task: Task) -> None:
         await recall(ledger, task, [*waiting, *await ledger.store.doubted(number)])
     arbiter.add(index for index in waiting if not arbiter.knows(index))
     uncompared = await ledger.store.uncompared(number)
-    arbiter.recall(await ledger.store.voters(number, [row[1] for row in uncompared]), (), {})
+    touches = await ledger.store.touches([row[0] for row in uncompared])
+    names = {row[1] for row in uncompared}.union(*touches.values())
+    arbiter.recall(await ledger.store.voters(number, names), (), {})
     for lease, volunteer, index, data in uncompared:
-        ledger.belief.uncompared.put_nowait((task, Answer(volunteer, index, digest_of(data), lease, late=True)))
+        answer = Answer(volunteer, index, digest_of(data), lease, late=True, rests_on=touches.get(lease, NOBODY))
+        ledger.belief.uncompared.put_nowait((task, answer))
+
+
+async def _restore_states(ledger: Ledger, task: Task, now: float) -> None:
+    """Which states are stored, and on whose work they rest."""
+    rows = await ledger.store.begun(task.number)
+    touches = await ledger.store.touches([lease for _, _, lease in rows])
+    names = {keeper for _, keeper, _ in rows}.union(*touches.values())
+    arbiter = task.queue.arbiter
+    arbiter.recall(await ledger.store.voters(task.number, names), (), {})
+    arbiter.recall_states((index, keeper, touches.get(lease, NOBODY)) for index, keeper, lease in rows)
+    ledger.states.restore((((task.number, index), keeper) for index, keeper, _ in rows), now)
 
 
 async def _restore_leases(ledger: Ledger, tasks: Mapping[int, Task], now: float) -> None:
     """Leases into the book, and to the arbiters."""
     clock = time.time()
     rows = [row for row in await ledger.store.leases() if row[1] in tasks]
+    touches = await ledger.store.touches([row[0] for row in rows])
     holders: dict[int, set[str]] = {}
     for row in rows:
-        holders.setdefault(row[1], set()).add(row[3])
+        holders.setdefault(row[1], set()).update((row[3], *touches.get(row[0], ())))
     for number, names in holders.items():
         arbiter = tasks[number].queue.arbiter
         arbiter.recall(await ledger.store.voters(number, names), (), {})
     for lease, number, index, volunteer, state, issued, seconds, check in rows:
         if state == LeaseState.ENDED:
             ledger.book.restore_ended(lease, number, index, volunteer)
+            ledger.book.rest(lease, touches.get(lease, NOBODY))
             continue
         queue = tasks[number].queue
         left = min(max(0.0, issued + seconds - clock), seconds)
         ledger.book.issue(number, volunteer, lease, [index], now + ledger.links.grace + left)
-        queue.arbiter.lease(volunteer, index, check=bool(check))
+        rests_on = touches.get(lease, NOBODY)
+        ledger.book.rest(lease, rests_on)
+        queue.arbiter.lease(volunteer, index, check=bool(check), rests_on=rests_on)
         queue.leased += 1

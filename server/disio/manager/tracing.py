@@ -6,7 +6,7 @@ import sqlite3
 from disio.errors import NotFoundError
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
-from disio.task.ballot import FAILURE, Standing
+from disio.task.ballot import FAILURE, NOBODY, Hands, Standing
 from disio.task.jury import Jury
 from disio.task.model import PayloadState
 from disio.wire.grid import BallotView, VoteView
@@ -33,7 +33,19 @@ async def trace(ledger: Ledger, task: Task, index: int) -> BallotView:
     rows = await ledger.store.votes_for(task.number, index)
     standing = next((row["digest"] for row in rows if verdict is not None and row["lease"] == verdict["lease"]), None)
     counting = jury.counting(index)
-    votes = [_vote(row, counts=row["volunteer"] in counting, stands=row["digest"] == standing) for row in rows]
+    touches = await ledger.store.touches([row["lease"] for row in rows])
+    known = await ledger.store.voters(task.number, frozenset[str]().union(*touches.values()))
+    fallen = {voter.volunteer for voter in known if voter.standing is Standing.BLACKLISTED}
+    votes = [
+        _vote(
+            row,
+            counts=row["volunteer"] in counting,
+            stands=row["digest"] == standing,
+            rests_on=touches.get(row["lease"], NOBODY),
+            fallen=fallen,
+        )
+        for row in rows
+    ]
     doubt = jury.doubt(index) if jury.knows(index) else 1.0
     reason = _reason(task, state, votes, doubt)
     return BallotView(task.id, index, _name(state), doubt, task.rules.error_rate, reason, votes)
@@ -49,7 +61,7 @@ async def _jury(ledger: Ledger, task: Task, index: int) -> Jury:
     return jury
 
 
-def _vote(row: sqlite3.Row, *, counts: bool, stands: bool) -> VoteView:
+def _vote(row: sqlite3.Row, *, counts: bool, stands: bool, rests_on: Hands, fallen: set[str]) -> VoteView:
     return VoteView(
         lease=row["lease"],
         volunteer=row["volunteer"],
@@ -59,12 +71,13 @@ def _vote(row: sqlite3.Row, *, counts: bool, stands: bool) -> VoteView:
         stint=row["stint"],
         position=row["position"],
         check=bool(row["is_check"]),
-        standing=row["standing"],
+        standing=Standing.BLACKLISTED if rests_on & fallen else row["standing"],
         trusted=bool(row["trusted"]),
         counts=counts,
         stands=stands,
         received=row["received"],
         ms=row["ms"],
+        rests_on=sorted(rests_on - {row["volunteer"]}),
     )
 
 

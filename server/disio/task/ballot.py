@@ -9,6 +9,10 @@ from typing import Final, NamedTuple
 FAILURE: Final = b""
 """What stands for an answer where a volunteer says that the payload failed: no digest is empty."""
 
+Hands = frozenset[str]
+"""Volunteers on whose work something rests, as it went on from a state of theirs: see :mod:`disio.task.resuming`."""
+NOBODY: Final[Hands] = frozenset()
+
 
 class Standing(StrEnum):
     """What is thought of a volunteer. The values are fit for a database."""
@@ -39,7 +43,8 @@ class VoterRow(NamedTuple):
 class VoteRow(NamedTuple):
     """What is to be stored of an answer; never changed. Stint and position say when its lease was given.
 
-    ``network`` is the one that the vote used up; ``check``: its payload had an accepted answer when it was leased.
+    ``network`` is the one that the vote used up; ``check``: its payload had an accepted answer when it was leased;
+    ``rests_on``: whose states it went on from.
     """
 
     payload: int
@@ -50,13 +55,20 @@ class VoteRow(NamedTuple):
     lease: int = 0
     network: str | None = None
     check: bool = False
+    rests_on: Hands = NOBODY
 
 
 class Pick(NamedTuple):
-    """What a volunteer is given. ``check`` must never reach the volunteer."""
+    """What a volunteer is given. ``check`` must never reach the volunteer.
+
+    ``state``: who kept the state that it is to go on from, empty to begin anew; ``rests_on``: all whose work that is,
+    where answers are judged together.
+    """
 
     payload: int
     check: bool
+    state: str = ""
+    rests_on: Hands = NOBODY
 
 
 class Verdict(NamedTuple):
@@ -117,11 +129,12 @@ class Stint:
 
 
 class Holding(NamedTuple):
-    """A payload that a volunteer was given: where it stands in its stint, and whether it is a check."""
+    """A payload that a volunteer was given: where it stands in its stint, whether it is a check, on whom it rests."""
 
     stint: Stint
     position: int
     check: bool
+    rests_on: Hands = NOBODY
 
 
 @dataclass(slots=True, eq=False)
@@ -147,6 +160,8 @@ class Voter:
     """Payloads on which it failed, and which others answered."""
     contested: set[int] = field(default_factory=set)
     """Open payloads in which it trails by two votes or more: it gets no work until they are decided."""
+    touches: set[int] = field(default_factory=set)
+    """Payloads in memory of which it has kept a state, or on whose state of its somebody else went on."""
 
     def row(self) -> VoterRow:
         """What is to be stored."""
@@ -167,6 +182,10 @@ class Vote:
     """How often it failed: a trusted volunteer may try again."""
     again: bool = False
     """Whether it may try (once) more."""
+    rests_on: Hands = NOBODY
+    """Whose states it went on from."""
+    weight: float = 1.0
+    """What it is worth: see :meth:`disio.task.credibility.Rules.weight`."""
 
     @property
     def voter(self) -> Voter:
@@ -181,15 +200,21 @@ class Vote:
 
     @property
     def evidence(self) -> AbstractSet[int]:
-        """Payloads that speak for this answer: those of its stint, if one of them was leased later than it."""
+        """Payloads that speak for this answer: those of its stint, if one of them was leased later than it.
+
+        None speaks for what rests on states: they say nothing of the others, and who is given a state knows that
+        this is no check.
+        """
         stint = self.stint
         picky = stint.voter.picky_from
-        if self.position > stint.last_vouched or (picky is not None and stint.number >= picky):
+        if self.rests_on or self.position > stint.last_vouched or (picky is not None and stint.number >= picky):
             return frozenset()
         return stint.vouched.keys()
 
     def vouch(self) -> None:
-        """Others found it right; idempotent."""
+        """Others found it right; idempotent. What rests on states speaks for nothing else, as nothing speaks for it."""
+        if self.rests_on:
+            return
         stint = self.stint
         stint.vouched[self.payload] = self.position
         stint.last_vouched = max(stint.last_vouched, self.position)
@@ -205,7 +230,15 @@ class Vote:
         voter = self.voter
         network = None if voter.trusted else voter.network
         return VoteRow(
-            self.payload, voter.name, self.digest, self.stint.number, self.position, self.lease, network, self.check
+            self.payload,
+            voter.name,
+            self.digest,
+            self.stint.number,
+            self.position,
+            self.lease,
+            network,
+            self.check,
+            self.rests_on,
         )
 
 
@@ -214,16 +247,17 @@ class Group:
     """The voters of one answer to one payload, summed up."""
 
     digest: bytes
-    votes: int = 0
+    votes: float = 0
+    """What its votes are worth."""
     against: int = 0
-    """Votes of it that count against others: those as well that do not count yet."""
+    """Votes of it that count against others: those as well that do not count yet, and all of them in full."""
     trusted: int = 0
     tried: int = 0
     """Failures of trusted volunteers."""
     vouched: set[int] = field(default_factory=set)
     """Other payloads in which these voters were found right, each once: saboteurs may agree on what they falsify."""
 
-    def strength(self) -> tuple[int, int, int, bytes]:
+    def strength(self) -> tuple[int, float, int, bytes]:
         """What puts one group before another."""
         return (self.trusted, self.votes, len(self.vouched), self.digest)
 
@@ -250,27 +284,44 @@ class Ballot:
     """When it last went out, in monotonic seconds."""
     short: bool = False
     """Whether all its votes count, and do not suffice: more may yet be found out about their voters."""
+    states: dict[str, Hands] = field(default_factory=dict)
+    """Volunteers whose states are kept, oldest first, and all whose work each of them is."""
+    touched: set[str] = field(default_factory=set)
+    """Who may not vote on it: what others answer or hold rests on their states, or their own vote fell with another."""
+    touchers: set[str] = field(default_factory=set)
+    """Everybody to whose ``touches`` it belongs."""
 
     def open_to(self, voter: Voter) -> bool:
         """Whether a volunteer may vote on it: not twice, and only once in a network."""
-        if voter.name in self.holders:
+        if voter.name in self.holders or voter.name in self.touched:
             return False
         vote = self.votes.get(voter.name)
         if vote is not None:
             return vote.again
         return voter.trusted or voter.network is None or voter.network not in self.networks
 
-    def give_to(self, voter: Voter) -> None:
-        """A volunteer, and so its network, has it."""
+    def give_to(self, voter: Voter, rests_on: Iterable[Voter] = ()) -> None:
+        """A volunteer has it, and so has its network; those as well on whose work it goes on."""
         self.holders.add(voter.name)
-        if voter.network is not None and not voter.trusted:
-            self.networks.add(voter.network)
+        for one in (voter, *rests_on):
+            if one is not voter:
+                one.touches.add(self.payload)
+                self.touchers.add(one.name)
+            if not one.trusted:
+                if one is not voter:
+                    self.touched.add(one.name)
+                if one.network is not None:
+                    self.networks.add(one.network)
 
-    def take_from(self, voter: Voter) -> None:
-        """A volunteer has nothing to do with it any more."""
+    def take_from(self, voter: Voter, rests_on: Iterable[Voter] = ()) -> None:
+        """A volunteer has nothing to do with it any more, nor have those on whose work it would have gone on."""
         self.holders.discard(voter.name)
-        if voter.network is not None and not voter.trusted:
-            self.networks.discard(voter.network)
+        for one in (voter, *rests_on):
+            if not one.trusted:
+                if one is not voter:
+                    self.touched.discard(one.name)
+                if one.network is not None:
+                    self.networks.discard(one.network)
 
     def groups(self) -> list[Group]:
         """The votes of those in good standing, by answer, the strongest group first."""
@@ -288,7 +339,7 @@ def _grouped(payload: int, votes: Iterable[Vote]) -> list[Group]:
         group.against += vote.tries
         if not vote.counts:
             continue
-        group.votes += vote.tries
+        group.votes += vote.tries * vote.weight
         if vote.voter.trusted:
             group.trusted += vote.digest != FAILURE
             group.tried += vote.tries * (vote.digest == FAILURE)

@@ -108,11 +108,22 @@ class Rules:
             return self.plain_votes
         return max(1, math.ceil(math.log(self.error_rate) / math.log(self.odds) - 1e-9))
 
-    def doubt(self, votes: int, evidence: float) -> float:
+    def weight(self, hands: int) -> float:
+        """What a vote is worth on whose answer so many networks worked, one going on from the state of another.
+
+        It is bad if one of them is, which has the odds of ``(1 - f) ** -hands - 1``, where those of one vote are
+        ``f / (1 - f)``: as many votes as it takes to bring the doubt down to the same. 1.0 in plain voting.
+        """
+        if self.plain_votes or hands <= 1:
+            return 1.0
+        odds = (1 - self.assume_bad) ** -hands - 1
+        return max(0.0, math.log(odds) / math.log(self.odds)) if odds < 1 else 0.0
+
+    def doubt(self, votes: float, evidence: float) -> float:
         """Upper bound of the share of wrong answers among those that lead by this much.
 
         Args:
-            votes: Votes of the leading group less those of its rival, may be negative.
+            votes: What the votes of the leading group are worth, less those of its rival; may be negative.
             evidence: Checks that the leading group's voters passed, less those of the rival's.
         """
         return float(self.odds**votes * falsified_share(max(0.0, evidence)))

@@ -88,6 +88,7 @@ class Docket:
         """A payload has its accepted answer, which may be used for checks if nobody ever contradicted it."""
         self.open -= 1
         ballot.accepted = digest
+        ballot.states.clear()
         ballot.wanted = 0
         ballot.short = False
         self.mark(ballot)

@@ -110,7 +110,7 @@ class Judge:
             self._unvouch(agreeing, outcome)
             return
         for vote in agreeing:
-            if ballot.payload not in vote.stint.vouched:
+            if not vote.rests_on and ballot.payload not in vote.stint.vouched:
                 vote.vouch()
                 self.due(b for b in map(self._ballot, vote.stint.votes) if b.short)
 
@@ -167,7 +167,10 @@ class Judge:
         return True
 
     def _fault(self, voter: Voter, outcome: Outcome) -> None:
-        """Others answered what a volunteer failed on: once is its machine's weakness, always is not."""
+        """Others answered what a volunteer failed on, or had a part in answering wrongly.
+
+        Once is its machine's weakness, or somebody else's fault; always is not.
+        """
         voter.faults += 1
         outcome.voters.append(voter.row())
         if not voter.trusted and voter.faults >= _FAULTS_ALLOWED and 2 * voter.faults > voter.answered:
@@ -188,8 +191,9 @@ class Judge:
             vote.voter.contested.discard(ballot.payload)
             if digest in (vote.digest, FAILURE):
                 continue
-            if vote.digest == FAILURE:
-                self._fault(vote.voter, outcome)
+            if vote.digest == FAILURE or vote.rests_on:  # which of those whose work it is was bad, nobody knows
+                for name in sorted({vote.voter.name, *vote.rests_on}):
+                    self._fault(self._voters[name], outcome)
             elif not vote.voter.trusted:
                 self.due([vote.voter])
 
@@ -248,14 +252,27 @@ class Judge:
             if ballot.accepted == vote.digest:
                 self.note_agreement(ballot, outcome)
             self.due([ballot])
-        for payload in voter.leases:
-            self._ballots[payload].take_from(voter)
+        for payload in voter.touches:
+            self._withdraw(self._ballots[payload], voter, outcome)
+        for payload, holding in voter.leases.items():
+            self._ballots[payload].take_from(voter, [self._voters[name] for name in holding.rests_on])
             self.due([self._ballots[payload]])
         voter.leases.clear()
         voter.comparing.clear()
         voter.contested.clear()
         voter.votes.clear()
         voter.stint = None
+
+    def _withdraw(self, ballot: Ballot, blacklisted: Voter, outcome: Outcome) -> None:
+        """What others answered falls with the one on whose state it rests; they get no second vote on it."""
+        for vote in [vote for vote in ballot.votes.values() if blacklisted.name in vote.rests_on]:
+            del ballot.votes[vote.voter.name], vote.voter.votes[ballot.payload]
+            vote.stint.votes.remove(vote)
+            vote.voter.contested.discard(ballot.payload)
+            ballot.touched.add(vote.voter.name)
+            if ballot.accepted == vote.digest:
+                self.note_agreement(ballot, outcome)
+            self.due([ballot])
 
     def want(self, ballot: Ballot) -> None:
         """Ask for as many votes as would do if all that is under way turns out as usual."""
@@ -279,7 +296,8 @@ class Judge:
             for vote in votes:
                 if vote.counts and vote.digest == lead:
                     known |= vote.evidence
-            ahead = most - next_most + len(ballot.holders)
+            worth = int(sum(vote.weight for vote in votes if vote.digest == lead))
+            ahead = max(0, worth - next_most) + len(ballot.holders)
             evidence = len(known) + waiting * self._usual_evidence
             while ahead + wanted < MOST_VOTES and (
                 evidence + wanted * self._usual_evidence < self._needed[ahead + wanted]

@@ -10,10 +10,25 @@ import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from disio.task.ballot import FAILURE, Ballot, Holding, Outcome, Pick, Standing, Stint, Vote, Voter, VoteRow, VoterRow
+from disio.task.ballot import (
+    FAILURE,
+    NOBODY,
+    Ballot,
+    Hands,
+    Holding,
+    Outcome,
+    Pick,
+    Standing,
+    Stint,
+    Vote,
+    Voter,
+    VoteRow,
+    VoterRow,
+)
 from disio.task.credibility import Rules
 from disio.task.docket import Docket
 from disio.task.judge import Judge
+from disio.task.resuming import fallen, fitting_state, keep_state, may_rest_on, weight
 
 _FORGETTING: Final = 1000
 
@@ -184,43 +199,76 @@ class Jury:
         if not ballot.votes and not ballot.holders:
             self._judge.want(ballot)
         check = ballot.accepted is not None
-        self._hold(voter, ballot, stint, check=check)
+        state, rests_on = ("", NOBODY) if check else fitting_state(ballot, voter, self.voters, self.rules)
+        self._hold(voter, ballot, Holding(stint, stint.issued, check, rests_on))
         if not check:
             ballot.wanted = 0 if voter.trusted and not self._plain else ballot.wanted - 1
             self._docket.mark(ballot)
-        return Pick(ballot.payload, check)
+        return Pick(ballot.payload, check, state, rests_on)
 
-    def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
+    def keep(self, volunteer: str, payload: int) -> list[str] | None:
+        """A volunteer keeps a state of a payload that it holds, from which others may go on.
+
+        Returns:
+            volunteers whose states of it nobody needs any more; None if this one is not needed.
+        """
+        voter, ballot = self.voters.get(volunteer), self._ballots.get(payload)
+        if voter is None or ballot is None or ballot.accepted is not None or payload not in voter.leases:
+            return None
+        rests_on = voter.leases[payload].rests_on | {volunteer}
+        if fallen(rests_on, self.voters):
+            return None
+        return keep_state(ballot, volunteer, rests_on, self.voters)
+
+    def recall_states(self, states: Iterable[tuple[int, str, Hands]]) -> None:
+        """States were stored, oldest first: payload, who kept it, on whose work it rests. They are of known voters."""
+        for payload, keeper, rests_on in states:
+            ballot = self._ballots.get(payload)
+            if ballot is None and self._docket.fresh.discard(payload):
+                ballot = self._docket.begin(payload)
+                self._judge.want(ballot)
+            if ballot is not None and ballot.accepted is None and not fallen(rests_on | {keeper}, self.voters):
+                keep_state(ballot, keeper, rests_on | {keeper}, self.voters)
+
+    def lease(self, volunteer: str, payload: int, *, check: bool = False, rests_on: Hands = NOBODY) -> bool:
         """A payload is out already (after a restart, or twice near the end); whether its answer will be of use.
 
-        ``check`` tells what its lease was stored as.
+        ``check`` tells what its lease was stored as, ``rests_on`` on whose work it goes on.
         """
         voter = self.voters.get(volunteer)
-        if voter is None:
+        if voter is None or voter.standing is Standing.BLACKLISTED or fallen(rests_on, self.voters):
             return False
         ballot = self._ballots.get(payload)
         if ballot is None and self._docket.fresh.discard(payload):
             ballot = self._docket.begin(payload)
-        if ballot is None or voter.standing is Standing.BLACKLISTED or not ballot.open_to(voter):
+        if ballot is None or not ballot.open_to(voter):
             return False
-        self._hold(voter, ballot, self._stint(voter), check=check or ballot.accepted is not None)
+        if rests_on and (ballot.accepted is not None or not may_rest_on(ballot, voter, rests_on, self.voters)):
+            return False
+        stint = self._stint(voter)
+        self._hold(voter, ballot, Holding(stint, stint.issued, check or ballot.accepted is not None, rests_on))
         if ballot.accepted is None:
             self._judge.want(ballot)
         return True
 
-    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
+    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0, rests_on: Hands = NOBODY) -> Outcome:
         """What a volunteer answered for a payload that is, or was, leased to it; ``FAILURE`` if it could not.
 
-        ``lease`` is by which its owner will know the answer again.
+        ``lease`` is by which its owner will know the answer again, ``rests_on`` on whose work it was to go on.
         """
         outcome = Outcome()
         voter = self.voters.get(volunteer)
-        if voter is None or (payload not in voter.leases and not self.lease(volunteer, payload)):
+        if voter is None or (payload not in voter.leases and not self.lease(volunteer, payload, rests_on=rests_on)):
             return outcome
+        if voter.leases[payload].rests_on != rests_on:
+            return outcome  # it was given the payload anew since, and that lease is the one that counts
         voter.comparing.discard(payload)
-        stint, position, check = voter.leases.pop(payload)
         ballot = self._ballots[payload]
+        if rests_on and (ballot.accepted is not None or fallen(rests_on, self.voters)):
+            return self.give_back(volunteer, payload, recalled=True)
+        stint, position, check, _ = voter.leases.pop(payload)
         ballot.holders.discard(volunteer)
+        ballot.states.pop(volunteer, None)
         self.executions += 1
         voter.answered += 1
         stint.unanswered -= 1
@@ -229,6 +277,7 @@ class Jury:
         if former is not None:
             self._take_back(former, ballot)
         vote = Vote(stint, payload, digest, position, lease, check, tries=1 if former is None else former.tries + 1)
+        self._rest(vote, rests_on)
         if digest == FAILURE and voter.trusted:
             self._judge.keep_trying(ballot, vote)
         outcome.vote = vote.row()
@@ -244,9 +293,9 @@ class Jury:
         voter = self.voters.get(volunteer)
         if voter is None or payload not in voter.leases or payload in voter.comparing:
             return outcome
-        stint, position, _ = voter.leases.pop(payload)
+        stint, position, _, rests_on = voter.leases.pop(payload)
         ballot = self._ballots[payload]
-        ballot.take_from(voter)
+        ballot.take_from(voter, [self.voters[name] for name in rests_on])
         stint.unanswered -= 1
         if ballot.accepted is None:
             self._judge.due([ballot])
@@ -300,7 +349,7 @@ class Jury:
         gone = [
             voter.name
             for voter in self.voters.values()
-            if not (voter.present or voter.votes or voter.leases) and voter.standing is Standing.GOOD
+            if not (voter.present or voter.votes or voter.leases or voter.touches) and voter.standing is Standing.GOOD
         ]
         for name in gone:
             del self.voters[name]
@@ -322,7 +371,8 @@ class Jury:
         With a payload come all that its voters answered in the same stints: they speak for it.
 
         Args:
-            voters: the volunteers who gave the votes; those known are left as they are.
+            voters: the volunteers who gave the votes, and those on whose states they rest; those known are left as
+                they are.
             votes: all votes for the payloads, those of the blacklisted included.
             accepted: the begun payloads, with the digests of their accepted answers (None for open ones) and the
                 leases that stand for them.
@@ -341,9 +391,10 @@ class Jury:
             if ballot is None:
                 continue
             ballot.stands = accepted[voted.payload][1]
-            ballot.give_to(voter)
+            ballot.give_to(voter, [self.voters[name] for name in voted.rests_on])
             ballot.holders.discard(voter.name)
-            if voter.standing is Standing.BLACKLISTED:
+            if voter.standing is Standing.BLACKLISTED or fallen(voted.rests_on, self.voters):
+                ballot.touched.add(voter.name)
                 poorer.add(ballot)
                 continue
             key = voter.name, voted.stint
@@ -351,6 +402,7 @@ class Jury:
                 stints[key] = self._remembered(voter, voted.stint)
             stint = stints[key]
             vote = Vote(stint, voted.payload, voted.digest, voted.position, voted.lease, voted.check)
+            self._rest(vote, voted.rests_on)
             ballot.votes[voter.name] = vote
             voter.votes[voted.payload] = vote
             stint.votes.append(vote)
@@ -375,7 +427,14 @@ class Jury:
             del vote.voter.votes[ballot.payload]
             vote.stint.votes.remove(vote)
             vote.voter.contested.discard(ballot.payload)
+        for name in ballot.touchers:
+            self.voters[name].touches.discard(ballot.payload)
         self._docket.remove(ballot)
+
+    def _rest(self, vote: Vote, rests_on: Hands) -> None:
+        if rests_on:
+            vote.rests_on = rests_on
+            vote.weight = weight(self.rules, vote.voter, rests_on, self.voters)
 
     def _stint(self, voter: Voter) -> Stint:
         stint = voter.stint
@@ -389,12 +448,12 @@ class Jury:
         part = self.rules.stint / max(1, self._checks)
         return frozenset(int(part * (number + self._rng.random())) for number in range(self._checks))
 
-    def _hold(self, voter: Voter, ballot: Ballot, stint: Stint, *, check: bool) -> None:
-        voter.leases[ballot.payload] = Holding(stint, stint.issued, check)
+    def _hold(self, voter: Voter, ballot: Ballot, holding: Holding) -> None:
+        voter.leases[ballot.payload] = holding
         voter.resting = False
-        stint.issued += 1
-        stint.unanswered += 1
-        ballot.give_to(voter)
+        holding.stint.issued += 1
+        holding.stint.unanswered += 1
+        ballot.give_to(voter, [self.voters[name] for name in holding.rests_on])
 
     def _finish(self, stint: Stint, outcome: Outcome) -> Outcome:
         if not stint.unanswered and (stint.issued >= self.rules.stint or stint.voter.resting):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from disio.task.ballot import FAILURE, Outcome, Pick, Verdict, VoteRow, VoterRow
+from disio.task.ballot import FAILURE, NOBODY, Hands, Outcome, Pick, Verdict, VoteRow, VoterRow
 from disio.task.credibility import Rules
 from disio.task.judge import FAILURES_NEEDED
 from disio.task.jury import Jury
@@ -84,10 +84,19 @@ class Arbiter(Protocol):
             now: monotonic seconds.
         """
 
-    def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
+    def keep(self, volunteer: str, payload: int) -> list[str] | None:
+        """A volunteer keeps a state of a payload that it holds, from which others may go on.
+
+        Returns the volunteers whose states of it nobody needs any more; None if this one is not needed.
+        """
+
+    def recall_states(self, states: Iterable[tuple[int, str, Hands]]) -> None:
+        """States were stored, oldest first: payload, who kept it, on whose work it rests. They are of known voters."""
+
+    def lease(self, volunteer: str, payload: int, *, check: bool = False, rests_on: Hands = NOBODY) -> bool:
         """A volunteer has a payload already, or again; whether its answer will be of use."""
 
-    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
+    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0, rests_on: Hands = NOBODY) -> Outcome:
         """What a volunteer answered; ``FAILURE`` if it could not."""
 
     def give_back(self, volunteer: str, payload: int, *, recalled: bool = False) -> Outcome:
@@ -147,6 +156,8 @@ class FirstAnswer:
         self._now = 0.0
         self._failed: dict[int, list[str]] = {}
         """Open payloads and the volunteers in which they failed."""
+        self._states: dict[int, str] = {}
+        """Open payloads of which a state was kept, and who kept the last one."""
         self._stands: tuple[int, int] = (0, 0)
         self._stirred = False
 
@@ -220,7 +231,7 @@ class FirstAnswer:
         while fresh:
             payload = fresh.popitem(last=False)[0]
             out[payload] = now, volunteer
-            yield Pick(payload, check=False)
+            yield self._pick(payload)
         if not self._again:
             yield from self._picks_slow(volunteer, now)
 
@@ -228,7 +239,7 @@ class FirstAnswer:
         for payload in list(self._slow(now)):
             if self._out[payload][1] != volunteer and volunteer not in self._failed.get(payload, ()):
                 self._copies[payload] = [volunteer]
-                yield Pick(payload, check=False)
+                yield self._pick(payload)
 
     def _slow(self, now: float) -> Iterator[int]:
         """Payloads that one volunteer has, and has had for too long; the first ones."""
@@ -249,9 +260,24 @@ class FirstAnswer:
                     passed_over += 1
                     continue
             self._out[payload] = now, volunteer
-            yield Pick(payload, check=False)
+            yield self._pick(payload)
 
-    def lease(self, volunteer: str, payload: int, *, check: bool = False) -> bool:
+    def _pick(self, payload: int) -> Pick:
+        return Pick(payload, check=False, state=self._states.get(payload, "") if self._states else "")
+
+    def keep(self, volunteer: str, payload: int) -> list[str] | None:
+        """Whoever is next goes on from the last state."""
+        if payload not in self._out:
+            return None
+        former = self._states.get(payload, volunteer)
+        self._states[payload] = volunteer
+        return [] if former == volunteer else [former]
+
+    def recall_states(self, states: Iterable[tuple[int, str, Hands]]) -> None:
+        """The last states of open payloads."""
+        self._states.update((payload, keeper) for payload, keeper, _ in states)
+
+    def lease(self, volunteer: str, payload: int, *, check: bool = False, rests_on: Hands = NOBODY) -> bool:
         """A payload is out, again or once more; False if somebody else has it already."""
         self._fresh.pop(payload, None)
         if self._again.pop(payload, None) is None and payload in self._out:
@@ -260,7 +286,7 @@ class FirstAnswer:
         self._out[payload] = self._now, volunteer
         return True
 
-    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0) -> Outcome:
+    def answer(self, volunteer: str, payload: int, digest: bytes, lease: int = 0, rests_on: Hands = NOBODY) -> Outcome:
         """The first answer counts."""
         outcome = Outcome()
         if digest == FAILURE:
@@ -273,6 +299,7 @@ class FirstAnswer:
         self._out.pop(payload, None)
         self._copies.pop(payload, None)
         self._again.pop(payload, None)
+        self._states.pop(payload, None)
         self._stands = payload, lease
         outcome.verdicts.append(Verdict(payload, digest))
         return outcome

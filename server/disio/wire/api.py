@@ -238,7 +238,9 @@ class Vote(Struct, kw_only=True):
     """One answer to a payload, as stored. ``digest``: the beginning of what stands for it, in hexadecimal.
 
     ``stint`` and ``position`` say when its lease was given, ``check`` that the payload had an accepted answer then;
-    ``counts``: the vote counts now; ``stands``: it is for the accepted answer. ``network`` is a salted hash.
+    ``counts``: the vote counts now; ``stands``: it is for the accepted answer. ``network`` is a salted hash;
+    ``rests_on``: whose states the volunteer went on from: the vote is of all of them together, ``standing`` of the
+    worst of them.
     """
 
     lease: int
@@ -255,6 +257,7 @@ class Vote(Struct, kw_only=True):
     stands: bool
     received: float
     ms: float
+    rests_on: list[str] = []
 
 
 class Ballot(Struct, kw_only=True):

@@ -99,18 +99,6 @@ async def test_only_sound_states_of_own_open_leases_are_kept(tmp_path: Path) -> 
         assert kept(tmp_path) == {lease.index: "good"}
 
 
-async def test_answers_that_are_checked_rest_on_nobody_elses_states(tmp_path: Path) -> None:
-    """Where volunteers vote, one that is not trusted outright begins every payload by itself."""
-    async with linked(tmp_path, "v1", "v2") as one:
-        task = (await one.submit(UNIT, {"stop": 9})).task
-        [lease] = await one.leases("v1", 1)
-        await keep(one, "v1", lease, encode(1))
-        await one.answer("v1", [lease], lambda payload: payload)
-        await one.until(lambda: lease.lease in one.acked)
-        assert kept(tmp_path) == {}
-        assert task
-
-
 @pytest.mark.parametrize("count", [30])
 async def test_large_states_do_not_swell_a_grant(tmp_path: Path, count: int) -> None:
     """A volunteer that is given many begun payloads at once gets states up to a bound; the others begin anew."""

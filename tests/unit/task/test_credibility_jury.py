@@ -1,106 +1,16 @@
 """The jury: what any sequence of events must leave true, and the rules one by one."""
 
 import random
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from disio.task.ballot import Outcome, Standing, VoteRow, VoterRow
+from disio.task.ballot import Standing
 from disio.task.credibility import Rules
 from disio.task.jury import Jury
 
-RIGHT, WRONG = b"right", b"wrong"
-
-
-@dataclass
-class Court:
-    """A jury, and what its owner would have stored of it."""
-
-    rules: Rules
-    seed: int = 0
-    verdicts: dict[int, bytes | None] = field(default_factory=dict)
-    voters: dict[str, VoterRow] = field(default_factory=dict)
-    votes: dict[tuple[int, str], VoteRow] = field(default_factory=dict)
-    held: dict[str, list[int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.jury = Jury(self.rules, random.Random(self.seed))
-
-    def join(self, name: str, network: str | None = None, *, trusted: bool = False) -> None:
-        self.jury.join(name, network, trusted=trusted)
-        self.voters.setdefault(name, VoterRow(name, network, trusted, Standing.GOOD, None))
-        self.held.setdefault(name, [])
-
-    def store(self, outcome: Outcome) -> Outcome:
-        if outcome.vote is not None:
-            self.votes[outcome.vote.payload, outcome.vote.volunteer] = outcome.vote
-            self.verdicts.setdefault(outcome.vote.payload, None)
-        for verdict in outcome.verdicts:
-            assert self.verdicts[verdict.payload] == verdict.former, "a verdict that does not follow on the last one"
-            self.verdicts[verdict.payload] = verdict.digest
-        self.voters.update({row.volunteer: row for row in outcome.voters})
-        bad = {row.volunteer for row in outcome.voters if row.standing is Standing.BLACKLISTED}
-        stints = set(outcome.shaken)
-        rows = [row for row in self.votes.values() if row.volunteer in bad or (row.volunteer, row.stint) in stints]
-        self.bring_back(self.jury, sorted({row.payload for row in rows if not self.jury.knows(row.payload)}))
-        return outcome
-
-    def bring_back(self, jury: Jury, payloads: list[int]) -> None:
-        """What an owner does with its database."""
-        if not payloads:
-            return
-        stints = {(row.volunteer, row.stint) for row in self.votes.values() if row.payload in set(payloads)}
-        near = {row.payload for row in self.votes.values() if (row.volunteer, row.stint) in stints} | set(payloads)
-        rows = [row for row in self.votes.values() if row.payload in near]
-        names = {row.volunteer for row in rows}
-        accepted = {payload: (self.verdicts.get(payload), 0) for payload in near}
-        self.store(jury.recall([self.voters[name] for name in names], rows, accepted, payloads))
-
-    def take(self, name: str, count: int = 1) -> list[int]:
-        leases = [self.jury.next(name) for _ in range(count)]
-        taken = [lease.payload for lease in leases if lease is not None]
-        self.held[name] += taken
-        return taken
-
-    def answer(self, name: str, payload: int, digest: bytes = RIGHT) -> Outcome:
-        if payload in self.held[name]:
-            self.held[name].remove(payload)
-        return self.store(self.jury.answer(name, payload, digest))
-
-    def visit(self, name: str, payloads: int = 20, digest: bytes = RIGHT, network: str | None = None) -> None:
-        """A whole visit, every answer the same."""
-        self.join(name, network or name)
-        for _ in range(payloads):
-            for payload in self.take(name):
-                self.answer(name, payload, digest)
-        self.store(self.jury.leave(name))
-
-    def check(self) -> None:
-        """What holds at any time."""
-        jury = self.jury
-        for payload, digest in self.verdicts.items():
-            rows = jury.votes(payload)
-            if not rows:
-                continue
-            assert jury.accepted(payload) == digest, "stored verdicts tell the same as memory"
-            assert all(jury.voters[row.volunteer].standing is not Standing.BLACKLISTED for row in rows)
-            networks = [jury.voters[row.volunteer].network for row in rows if not jury.voters[row.volunteer].trusted]
-            known = [network for network in networks if network is not None]
-            assert len(known) == len(set(known)), "two votes from one network"
-            if digest is None:
-                continue
-            assert any(row.digest == digest for row in rows), "an accepted answer that nobody gave"
-            if not self.rules.plain_votes:
-                assert jury.doubt(payload) <= self.rules.error_rate, "accepted below the threshold"
-
-
-def honest(court: Court, visits: int, *, first: int = 0) -> None:
-    """So many honest visits, one after the other."""
-    for number in range(first, first + visits):
-        court.visit(f"honest{number}")
-
+from .court import RIGHT, WRONG, Court, honest
 
 RULES = st.builds(
     Rules,

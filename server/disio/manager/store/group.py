@@ -59,8 +59,10 @@ class Group:
     resumed: dict[int, Row] = field(default_factory=dict)
     """Ended leases that are open again: lease to (issued, seconds, lease)."""
     leases: list[Row] = field(default_factory=list)
-    checkpoints: dict[tuple[int, int], Row | None] = field(default_factory=dict)
-    """By task and payload: (task, index, volunteer, state); None: not needed any more."""
+    touches: list[Row] = field(default_factory=list)
+    """On whose work leases go on: (lease, task, index, volunteer)."""
+    checkpoints: dict[tuple[int, int, str], Row | None] = field(default_factory=dict)
+    """By task, payload and volunteer: (task, index, volunteer, lease, state); None: not needed any more."""
     events: list[Row] = field(default_factory=list)
     """What units told: (task, index, volunteer, data); when is added in :meth:`statements`."""
     ended_tasks: list[Row] = field(default_factory=list)
@@ -95,6 +97,7 @@ class Group:
                 ("end_leases", self.ended),
                 ("resume_leases", list(self.resumed.values())),
                 ("add_leases", self.leases),
+                ("add_touches", self.touches),
                 ("set_checkpoints", [row for row in self.checkpoints.values() if row is not None]),
                 ("delete_checkpoints", [key for key, row in self.checkpoints.items() if row is None]),
                 ("delete_task_checkpoints", self.ended_tasks),
@@ -116,6 +119,6 @@ class Group:
                 (self.meta, self.resumed, self.progress, self.voters, self.verdicts, self.checkpoints),
                 (self.files, self.tasks, self.payloads, self.results, self.votes, self.forgotten),
                 (self.uncompared, self.compared, self.doubted_voters, self.doubted_stints),
-                (self.closed, self.ended, self.leases, self.ended_tasks, self.answers, self.events),
+                (self.closed, self.ended, self.leases, self.touches, self.ended_tasks, self.answers, self.events),
             )
         )

@@ -109,9 +109,12 @@ SET state = excluded.state, lease = excluded.lease, final = excluded.final, sett
 UPDATE verdicts SET final = 1 WHERE task = ? AND idx = ?;
 
 -- name: doubt_voters*!
--- What these volunteers answered is to be judged anew.
+-- What these volunteers answered, and what rests on their states, is to be judged anew.
 UPDATE verdicts SET final = 0
-WHERE task = ?1 AND idx IN (SELECT idx FROM votes WHERE task = ?1 AND volunteer = ?2);
+WHERE task = ?1 AND idx IN (
+    SELECT idx FROM votes WHERE task = ?1 AND volunteer = ?2
+    UNION SELECT idx FROM touches WHERE task = ?1 AND volunteer = ?2
+);
 
 -- name: doubt_stints*!
 -- Less speaks for what these volunteers answered in these stints: it is to be judged anew.
@@ -134,14 +137,18 @@ UPDATE leases SET state = 0, issued = ?, seconds = ? WHERE id = ? AND state = 1;
 -- Payloads handed out.
 INSERT INTO leases (id, task, idx, volunteer, issued, seconds, is_check) VALUES (?, ?, ?, ?, ?, ?, ?);
 
+-- name: add_touches*!
+-- Whose work leases go on with.
+INSERT INTO touches (lease, task, idx, volunteer) VALUES (?, ?, ?, ?);
+
 -- name: set_checkpoints*!
--- The last states of payloads.
-INSERT INTO checkpoints (task, idx, volunteer, data) VALUES (?, ?, ?, ?)
-ON CONFLICT (task, idx) DO UPDATE SET volunteer = excluded.volunteer, data = excluded.data;
+-- The last states that volunteers kept of payloads.
+INSERT INTO checkpoints (task, idx, volunteer, lease, data) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (task, idx, volunteer) DO UPDATE SET lease = excluded.lease, data = excluded.data;
 
 -- name: delete_checkpoints*!
--- States of payloads that are settled.
-DELETE FROM checkpoints WHERE task = ? AND idx = ?;
+-- States from which nobody will go on.
+DELETE FROM checkpoints WHERE task = ? AND idx = ? AND volunteer = ?;
 
 -- name: delete_task_checkpoints*!
 -- All states of tasks that have ended.
@@ -196,6 +203,10 @@ DELETE FROM results WHERE lease >= :first AND lease <= :last AND task = :task;
 -- name: erase_votes(task, first, count)!
 -- The votes for a range of a task's payloads.
 DELETE FROM votes WHERE task = :task AND idx >= :first AND idx < :first + :count;
+
+-- name: erase_touches(task)!
+-- Whose work leases went on with.
+DELETE FROM touches WHERE task = :task;
 
 -- name: erase_voters(task)!
 -- What was known of a task's volunteers.
@@ -326,9 +337,12 @@ ORDER BY r.lease;
 SELECT r.data FROM json_each(:leases) j CROSS JOIN results r ON r.lease = j.value ORDER BY j.key;
 
 -- name: get_votes_of(task, volunteer, stint)
--- Payloads that a volunteer voted on; of one stint if one is given.
+-- Payloads that a volunteer voted on, in one stint if one is given; if not, those as well of which it kept states on
+-- which others' leases rest.
 SELECT idx FROM votes
-WHERE task = :task AND volunteer = :volunteer AND (:stint IS NULL OR stint = :stint);
+WHERE task = :task AND volunteer = :volunteer AND (:stint IS NULL OR stint = :stint)
+UNION SELECT idx FROM touches
+WHERE task = :task AND volunteer = :volunteer AND :stint IS NULL;
 
 -- name: get_undecided_failures(task)
 -- Failures of payloads that are not settled, where the first answer is taken.
@@ -350,12 +364,16 @@ WHERE w.bytes <= :bytes OR w.place = 0
 ORDER BY w.place;
 
 -- name: get_begun(task)
--- Payloads of a task of which there is a state.
-SELECT idx FROM checkpoints WHERE task = :task;
+-- The states of a task's payloads, oldest first: which payload, who kept it, with which lease.
+SELECT idx, volunteer, lease FROM checkpoints WHERE task = :task ORDER BY rowid;
 
--- name: get_checkpoint(task, idx)$
--- The last state of a payload.
-SELECT data FROM checkpoints WHERE task = :task AND idx = :idx;
+-- name: get_checkpoint(task, idx, volunteer)$
+-- The last state that a volunteer kept of a payload.
+SELECT data FROM checkpoints WHERE task = :task AND idx = :idx AND volunteer = :volunteer;
+
+-- name: get_touches(leases)
+-- On whose work these leases (a JSON array) go on.
+SELECT t.lease, t.volunteer FROM json_each(:leases) j CROSS JOIN touches t ON t.lease = j.value;
 
 -- name: get_events(task, after)
 -- What a task's units told, after a moment.

@@ -16,7 +16,7 @@ from disio.claim import claimed
 from disio.manager.store.group import Clock, Group
 from disio.manager.store.opening import connections, queries
 from disio.manager.store.upkeep import Upkeep, transaction
-from disio.task.ballot import Standing, VoteRow, VoterRow
+from disio.task.ballot import NOBODY, Hands, Standing, VoteRow, VoterRow
 
 LEASE_BLOCK: Final = 1_000_000
 """Lease ids are reserved in blocks, so that none is used twice though answered leases are deleted."""
@@ -175,7 +175,7 @@ class Store:
         return [row[0] async for row in queries.get_doubted(self._reader, task=task)]
 
     async def votes_of(self, task: int, volunteer: str, stint: int | None = None) -> list[int]:
-        """Payloads that a volunteer voted on, in one stint or in all."""
+        """Payloads that a volunteer voted on, in one stint, or in all and with those that rest on its states."""
         rows = queries.get_votes_of(self._reader, task=task, volunteer=volunteer, stint=stint)
         return [row[0] async for row in rows]
 
@@ -211,9 +211,13 @@ class Store:
         return [_voter(row) async for row in queries.get_voters(self._reader, task=task, volunteers=wanted)]
 
     async def ballots(self, task: int, indexes: Sequence[int]) -> Ballots:
-        """Votes, voters and verdicts of begun payloads, and of all that their voters answered in the same stints."""
+        """Votes, voters and verdicts of begun payloads, and of all that their voters answered in the same stints.
+
+        Among the voters are those on whose states votes rest.
+        """
         wanted = msgspec.json.encode(indexes).decode()
         rows = [row async for row in queries.get_ballots(self._reader, task=task, indexes=wanted)]
+        touches = await self.touches([row["lease"] for row in rows])
         votes = [
             VoteRow(
                 payload=row["idx"],
@@ -224,6 +228,7 @@ class Store:
                 lease=row["lease"],
                 network=row["network"],
                 check=bool(row["is_check"]),
+                rests_on=touches.get(row["lease"], NOBODY),
             )
             for row in rows
         ]
@@ -233,7 +238,16 @@ class Store:
                 accepted[row["idx"]] = row["digest"], row["stands"]
             else:
                 accepted.setdefault(row["idx"], (None, 0))
-        return Ballots(await self.voters(task, (vote.volunteer for vote in votes)), votes, accepted)
+        names = {vote.volunteer for vote in votes}.union(*touches.values())
+        return Ballots(await self.voters(task, names), votes, accepted)
+
+    async def touches(self, leases: Sequence[int]) -> dict[int, Hands]:
+        """On whose work those of these leases go on that were given with a state, where answers are judged."""
+        wanted = msgspec.json.encode(leases).decode()
+        found: dict[int, set[str]] = {}
+        async for lease, volunteer in queries.get_touches(self._reader, leases=wanted):
+            found.setdefault(lease, set()).add(volunteer)
+        return {lease: frozenset(names) for lease, names in found.items()}
 
     async def payloads(self, task: int, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
         """Index and bytes of the first of these payloads, in this order; at most PAGE_BYTES (but at least one)."""
@@ -247,13 +261,13 @@ class Store:
         rows = queries.get_answered(self._reader, leases=wanted)
         return {row[0]: (row[1], row[2]) async for row in rows}
 
-    async def begun(self, task: int) -> list[int]:
-        """Indexes of a task's payloads of which there is a state."""
-        return [row[0] async for row in queries.get_begun(self._reader, task=task)]
+    async def begun(self, task: int) -> list[tuple[int, str, int]]:
+        """The states of a task's payloads, oldest first: index, who kept it, with which lease."""
+        return [tuple(row) async for row in queries.get_begun(self._reader, task=task)]
 
-    async def checkpoint(self, task: int, index: int) -> bytes | None:
-        """The last state of a payload."""
-        data: bytes | None = await queries.get_checkpoint(self._reader, task=task, idx=index)
+    async def checkpoint(self, task: int, index: int, keeper: str) -> bytes | None:
+        """The last state that a volunteer kept of a payload."""
+        data: bytes | None = await queries.get_checkpoint(self._reader, task=task, idx=index, volunteer=keeper)
         return data
 
     async def events(self, task: int, after: int) -> list[sqlite3.Row]:

@@ -85,6 +85,7 @@ class Upkeep:
 
     async def _erase_task(self, task: int) -> None:
         await queries.erase_answer(self._writer, task=task)
+        await queries.erase_touches(self._writer, task=task)
         await queries.erase_voters(self._writer, task=task)
         await queries.erase_events(self._writer, task=task)
         await queries.erase_task(self._writer, task=task)

@@ -57,7 +57,9 @@ class VoteView(Struct, frozen=True, kw_only=True):
     """One vote for a payload, as stored. ``digest``: the beginning of what stands for the answer, in hexadecimal.
 
     ``stint`` and ``position`` say when its lease was given; ``check``: the payload had an accepted answer then;
-    ``counts``: it counts now; ``stands``: it is for the accepted answer. ``network`` is a salted hash.
+    ``counts``: it counts now; ``stands``: it is for the accepted answer. ``network`` is a salted hash;
+    ``rests_on``: whose states the volunteer went on from: the vote is of all of them together, ``standing`` of the
+    worst of them.
     """
 
     lease: int
@@ -74,6 +76,7 @@ class VoteView(Struct, frozen=True, kw_only=True):
     stands: bool
     received: float
     ms: float
+    rests_on: list[str] = []
 
 
 class BallotView(Message, tag="ballot_view"):

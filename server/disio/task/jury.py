@@ -456,6 +456,7 @@ class Jury:
         ballot.give_to(voter, [self.voters[name] for name in holding.rests_on])
 
     def _finish(self, stint: Stint, outcome: Outcome) -> Outcome:
-        if not stint.unanswered and (stint.issued >= self.rules.stint or stint.voter.resting):
+        over = stint.issued >= self.rules.stint or stint.voter.resting or not stint.voter.present
+        if not stint.unanswered and over:
             self._judge.close(stint)
         return self._judge.work_off(outcome)

@@ -54,7 +54,8 @@ class Child:
         )
         assert self._process.stdout is not None  # noqa: S101 - asked for above
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
+            async with asyncio.timeout(READY_SECONDS):
+                line = await self._process.stdout.readline()
         except TimeoutError:
             line = b""
         facts = msgspec.json.decode(line) if line else {}
@@ -98,7 +99,8 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()

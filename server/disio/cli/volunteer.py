@@ -69,7 +69,8 @@ async def _compute(
         else:
             print(f"{count} volunteer{'' if count == 1 else 's'} at {url}; Ctrl-C ends them", flush=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.Future(), seconds)
+            async with asyncio.timeout(seconds):
+                await asyncio.Future()
 
 
 async def _visit(url: str) -> None:

@@ -71,7 +71,8 @@ class Link:
         try:
             if self._dialer is None or not await self._dialer.send(grid.Call(number, request)):
                 raise self.away()
-            response = await asyncio.wait_for(answer, CALL_SECONDS + wait)
+            async with asyncio.timeout(CALL_SECONDS + wait):
+                response = await answer
         except TimeoutError:
             raise UnreachableError(
                 f"the manager at {self.address} did not answer in {CALL_SECONDS + wait:.0f} seconds; look at its log"
@@ -104,7 +105,8 @@ class Link:
 
     async def _tell_if_absent(self) -> None:
         try:
-            await asyncio.wait_for(self.up.wait(), ARRIVAL_SECONDS)
+            async with asyncio.timeout(ARRIVAL_SECONDS):
+                await self.up.wait()
         except TimeoutError:
             log.warning(NOBODY, address=self.address)
 
@@ -179,7 +181,8 @@ class Links:
         """The present version: at once if it is not ``since``, else when it changes or time is up."""
         if self.version == since:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
         return self.version
 
     def __iter__(self) -> Iterator[Link]:
@@ -247,7 +250,8 @@ class Links:
                 await self._news.wait()
 
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(arrive(), seconds)
+            async with asyncio.timeout(seconds):
+                await arrive()
 
     def _start(self, link: Link) -> None:
         assert self._group is not None  # noqa: S101 - set by run

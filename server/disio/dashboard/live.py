@@ -72,7 +72,8 @@ async def _events(render: Callable[[], Awaitable[str]], stop: asyncio.Event) -> 
 
 async def _pause(stop: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), PACE_SECONDS)
+        async with asyncio.timeout(PACE_SECONDS):
+            await stop.wait()
 
 
 def _event(name: str, text: str) -> bytes:

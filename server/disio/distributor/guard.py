@@ -54,7 +54,8 @@ class GuardedServer(TCPServer):
         with contextlib.suppress(OSError, TimeoutError):
             self.writer.write(_REFUSAL)
             if not self.door.full:  # closing on a request that was not read takes the answer back
-                await asyncio.wait_for(self.reader.read(MAX_RECV), _REFUSAL_SECONDS)
+                async with asyncio.timeout(_REFUSAL_SECONDS):
+                    await self.reader.read(MAX_RECV)
         self.writer.close()
 
 
@@ -135,7 +136,8 @@ class GuardedStream(WSStream):
 
     async def _close_for_certain(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), self.limits.close_seconds)
+            async with asyncio.timeout(self.limits.close_seconds):
+                await self._over.wait()
         if not self.closed:
             await self.send(StreamClosed(stream_id=self.stream_id))
 
@@ -143,7 +145,8 @@ class GuardedStream(WSStream):
         while not self.closed:
             await self._send_wsproto_event(Ping())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), self.limits.ping_seconds)
+                async with asyncio.timeout(self.limits.ping_seconds):
+                    await self._over.wait()
 
 
 def guard(door: Door) -> None:

@@ -137,7 +137,8 @@ class VolunteerSocket:
     async def _greet(self) -> Visit:
         limit = self._limits.hello_seconds
         try:
-            frame = await asyncio.wait_for(self._receive(), limit)
+            async with asyncio.timeout(limit):
+                frame = await self._receive()
         except TimeoutError:
             raise RefusedError(4408, "hello", f"no hello came in {limit:g} seconds", retry=True) from None
         message, _ = unpack_from_volunteer(frame)
@@ -199,7 +200,8 @@ class VolunteerSocket:
     async def _write(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), BEAT_SECONDS)
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._wake.wait()
             except TimeoutError:
                 await self._send(Beat())
             self._wake.clear()
@@ -243,7 +245,8 @@ class VolunteerSocket:
     async def _send(self, message: ToVolunteer, data: bytes = b"") -> None:
         frame = pack(message, data)
         try:
-            await asyncio.wait_for(self._socket.send(frame), self._limits.send_seconds)
+            async with asyncio.timeout(self._limits.send_seconds):
+                await self._socket.send(frame)
         except TimeoutError:
             raise RefusedError(
                 4429, "busy", f"a frame was not read in {self._limits.send_seconds:g} seconds", retry=True

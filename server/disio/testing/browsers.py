@@ -167,7 +167,8 @@ async def open_browser(
         opened = Browser(child, browser)
         try:
             with contextlib.suppress(TimeoutError):
-                status = await asyncio.wait_for(child.wait(), 0.5)
+                async with asyncio.timeout(0.5):
+                    status = await child.wait()
                 raise BrowserError(f"{program} ended at once with status {status}; try it by hand: {program} {url}")
             yield opened
         finally:

@@ -67,7 +67,8 @@ class Process:
             )
         assert self._child.stdout is not None  # noqa: S101 - asked for above
         try:
-            line = await asyncio.wait_for(self._child.stdout.readline(), READY_SECONDS)
+            async with asyncio.timeout(READY_SECONDS):
+                line = await self._child.stdout.readline()
         except TimeoutError:
             line = b""
         if not line:
@@ -105,7 +106,8 @@ class Process:
         if self.running:
             self._child.terminate()
             try:
-                await asyncio.wait_for(self._child.wait(), STOP_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._child.wait()
             except TimeoutError:
                 await self.kill()
         return await self._child.wait()

@@ -153,7 +153,8 @@ async def _resolve(zeroconf: AsyncZeroconf, kind: Kind, name: str) -> Found | No
 async def _close(zeroconf: AsyncZeroconf) -> None:
     # Saying goodbye must not hold up the end of a process.
     with contextlib.suppress(TimeoutError, Error, OSError):
-        await asyncio.wait_for(zeroconf.async_close(), _GOODBYE_SECONDS)
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await zeroconf.async_close()
 
 
 def _grid() -> str:

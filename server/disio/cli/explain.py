@@ -57,10 +57,10 @@ def _tell(number: int, kind: FailureKind) -> None:
     output.out.print(head)
     browsers = f" ({', '.join(sorted(kind.browsers))})" if kind.browsers else ""
     where = f"in {kind.volunteers:,} volunteer{'' if kind.volunteers == 1 else 's'}{browsers}"
-    output.out.print(Padding(f"{told}, {where}", (0, 3)))
+    output.out.print(Padding(f"{told}, {where}", (0, 0, 0, 3), expand=False))
     for title, text in (("", kind.traceback), ("printed before:", kind.log)):
         if text:
             shown = f"{title}\n{text}".strip() if title else text.rstrip()
-            output.out.print(Padding(Text(shown, "dim"), (0, 3)))
+            output.out.print(Padding(Text(shown, "dim"), (0, 0, 0, 3), expand=False))
     if kind.advice:
-        output.out.print(Padding(Text(f"What helps: {kind.advice}."), (0, 3)))
+        output.out.print(Padding(Text(f"What helps: {kind.advice}."), (0, 0, 0, 3), expand=False))

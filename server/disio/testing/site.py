@@ -23,7 +23,7 @@ PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ font: 1.05rem/1.6 Georgia, serif; max-width: 38rem; margin: 12vh auto; padding: 0 1.5rem; }}
 h1 {{ font-weight: 500; font-size: 2.2rem; line-height: 1.2; }}
-code {{ font-size: .9em; }}
+code {{ font-size: .9em; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>

@@ -3,13 +3,30 @@
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from disio.client.streams import QUEUE_ITEMS, Patience, Supply
 from disio.errors import DisioError, UnreachableError
 
 if TYPE_CHECKING:
     from disio.client.asynchronous import AsyncClient
+
+T = TypeVar("T")
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What a request that may be made twice gives; a dashboard or manager that is away for a minute is waited for.
+
+    Raises:
+        DisioError: what it raises, if that is something else or goes on for longer.
+    """
+    patience = Patience()
+    while True:
+        try:
+            return await ask()
+        except UnreachableError as error:
+            await asyncio.sleep(patience.pause(error, time.monotonic()))
 
 
 class AsyncFeeding:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from disio.client import core
-from disio.client.async_feeding import AsyncFeeding
+from disio.client.async_feeding import AsyncFeeding, patiently
 from disio.client.models import Event, Failure, Log, Result
 from disio.client.progress import display
 from disio.client.streams import By
@@ -102,8 +102,8 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
             TaskFailedError: the task failed, or was cancelled.
         """
         core.check_end(await self.wait(timeout))
-        if not partial:
-            core.check_whole(self, [one async for one in self._client.failures(self.id, limit=1)])
+        if self.failed and not partial:
+            raise core.not_whole(self, [one async for one in self._client.failures(self.id, limit=1)])
         if self.has_answer:
             return await self._client.answer(self.id)
         return [result.value async for result in self.results()]
@@ -135,7 +135,7 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
             ConflictError: the task is not open.
         """
         await self._check_feeding()
-        feeding = AsyncFeeding(self._client, self.id, (await self.refresh()).payloads)
+        feeding = AsyncFeeding(self._client, self.id, (await patiently(self.refresh)).payloads)
         try:
             if isinstance(payloads, AsyncIterable):
                 async for payload in payloads:
@@ -145,7 +145,7 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
                     await feeding.put(codec.encode(payload))
         finally:
             await feeding.finish()
-        return await self.refresh()
+        return await patiently(self.refresh)
 
     async def close(self) -> Self:
         """An open task gets no more payloads, once it has those that ``submit`` was given; idempotent."""
@@ -172,15 +172,15 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         """Add payloads, and close the task then if wanted, meanwhile; should that fail, the task is cancelled."""
 
         async def feed() -> None:
-            task = await self._client.task(self.id)
             try:
+                task = await patiently(lambda: self._client.task(self.id))
                 await task.add(payloads)
                 if close:
-                    await task.close()
+                    await patiently(task.close)
             except Exception as error:  # of the iterable as well: it is raised where the task is waited for
                 self.__dict__["feeding_error"] = error
                 with contextlib.suppress(DisioError):
-                    await task.cancel()
+                    await patiently(lambda: self._client.cancel(self.id))
 
         feeding = asyncio.create_task(feed(), name=f"payloads of {self.id}")
         self.__dict__["feeding"] = feeding

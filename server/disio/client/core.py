@@ -246,19 +246,14 @@ def check_end(task: api.Task) -> None:
         raise TaskFailedError(f"task {task.id} is {task.state}{reason}")
 
 
-def check_whole(task: api.Task, failures: Sequence[Failure]) -> None:
-    """Nothing, if no payload of a task that has ended was set aside; else ``failures`` begins with the first one.
-
-    Raises:
-        PayloadsFailedError: at least one was.
-    """
-    if task.failed:
-        failure = failures[0] if failures else None
-        raise PayloadsFailedError(
-            f"{task.failed:,} of {task.payloads:,} payloads of task {task.id} failed, so its answer is not whole; "
-            f"failures() has them all, result(partial=True) is made of the others. The first one:\n{failure or ''}",
-            failure,
-        )
+def not_whole(task: api.Task, failures: Sequence[Failure]) -> PayloadsFailedError:
+    """The error for a task that has ended and of which payloads were set aside; ``failures`` begins with the first."""
+    failure = failures[0] if failures else None
+    return PayloadsFailedError(
+        f"{task.failed:,} of {task.payloads:,} payloads of task {task.id} failed, so its answer is not whole; "
+        f"failures() has them all, result(partial=True) is made of the others. The first one:\n{failure or ''}",
+        failure,
+    )
 
 
 def update(task: api.Task, seen: api.Task) -> None:

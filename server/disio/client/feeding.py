@@ -2,13 +2,30 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from disio.client.streams import QUEUE_ITEMS, Patience, Supply
 from disio.errors import DisioError, UnreachableError
 
 if TYPE_CHECKING:
     from disio.client.blocking import Client
+
+T = TypeVar("T")
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """What a request that may be made twice gives; a dashboard or manager that is away for a minute is waited for.
+
+    Raises:
+        DisioError: what it raises, if that is something else or goes on for longer.
+    """
+    patience = Patience()
+    while True:
+        try:
+            return ask()
+        except UnreachableError as error:
+            time.sleep(patience.pause(error, time.monotonic()))
 
 
 class Feeding:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from disio.client import core
-from disio.client.feeding import Feeding
+from disio.client.feeding import Feeding, patiently
 from disio.client.models import Event, Failure, Log, Result
 from disio.client.progress import display
 from disio.client.streams import By
@@ -90,8 +90,8 @@ class Task(api.Task, kw_only=True, dict=True):
             TaskFailedError: the task failed, or was cancelled.
         """
         core.check_end(self.wait(timeout))
-        if not partial:
-            core.check_whole(self, list(self._client.failures(self.id, limit=1)))
+        if self.failed and not partial:
+            raise core.not_whole(self, list(self._client.failures(self.id, limit=1)))
         if self.has_answer:
             return self._client.answer(self.id)
         return [result.value for result in self.results()]
@@ -123,13 +123,13 @@ class Task(api.Task, kw_only=True, dict=True):
             ConflictError: the task is not open.
         """
         self._check_feeding()
-        feeding = Feeding(self._client, self.id, self.refresh().payloads)
+        feeding = Feeding(self._client, self.id, patiently(self.refresh).payloads)
         try:
             for payload in payloads:
                 feeding.put(codec.encode(payload))
         finally:
             feeding.finish()
-        return self.refresh()
+        return patiently(self.refresh)
 
     def close(self) -> Self:
         """An open task gets no more payloads, once it has those that ``submit`` was given; idempotent."""
@@ -156,15 +156,15 @@ class Task(api.Task, kw_only=True, dict=True):
         """Add payloads, and close the task then if wanted, meanwhile; should that fail, the task is cancelled."""
 
         def feed() -> None:
-            task = self._client.task(self.id)
             try:
+                task = patiently(lambda: self._client.task(self.id))
                 task.add(payloads)
                 if close:
-                    task.close()
+                    patiently(task.close)
             except Exception as error:  # of the iterable as well: it is raised where the task is waited for
                 self.__dict__["feeding_error"] = error
                 with contextlib.suppress(DisioError):
-                    task.cancel()
+                    patiently(lambda: self._client.cancel(self.id))
 
         thread = threading.Thread(target=feed, name=f"payloads of {self.id}", daemon=True)
         self.__dict__["feeding"] = thread

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from disio.client import AsyncTask, Client, PayloadsFailedError, TaskFailedError
-from disio.errors import CodecError, ConflictError, UsageError
+from disio.errors import CodecError, ConflictError, UnreachableError, UsageError
 from disio.testing import Grid
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -197,6 +197,28 @@ async def test_open_tasks_and_their_readers_live_through_restarts(grid: Grid) ->
     await task.close()
     assert await reader == list(range(4, 204))
     assert await task.result(timeout=60) == sum(n * n for n in range(4, 204))
+
+
+async def test_the_end_of_an_iterable_waits_for_a_manager_that_is_away(grid: Grid) -> None:
+    """Killed when all payloads are stored and the task is about to be closed, the manager is waited for."""
+    stored = asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        for number in (1, 2, 4):
+            yield number
+        await stored.wait()
+
+    task = await grid.client.submit(source=SUM, payloads=numbers())
+    while (await grid.client.task(task.id)).payloads < 3:  # noqa: ASYNC110 - told by nothing but asking
+        await asyncio.sleep(0.02)
+    await grid.managers[0].kill()
+    while (await grid.client.grid()).managers[0].reachable:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    stored.set()
+    with pytest.raises(UnreachableError):
+        await grid.client.close_task(task.id)
+    await grid.restart(grid.managers[0])
+    assert await task.result(timeout=60) == 1 + 4 + 16
 
 
 async def _payloads(task: AsyncTask) -> list[int]:

@@ -88,6 +88,9 @@ def _look_at_files(directory: Path, path: Path) -> Iterator[Finding]:
 
 
 def _look_at_database(connection: sqlite3.Connection, path: Path, kind: Kind) -> Iterator[Finding]:
+    if not path.stat().st_size:
+        yield Finding(Level.WRONG, f"{path} is empty: it was cut off", _ways_out(path))
+        return
     owner, version = queries.get_application_id(connection), queries.get_schema_version(connection)
     if owner != kind.application_id:
         yield Finding(Level.WRONG, f"{path} is a database of another program", "move it away; give the right directory")

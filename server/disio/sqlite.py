@@ -1,12 +1,15 @@
-"""Our SQLite files seen from outside: read without being changed, whoever has them open; copied; checked for damage."""
+"""Our SQLite files, whoever's they are: made whole or not at all; read without being changed; copied; checked."""
 
+import asyncio
 import contextlib
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import aiosql
+import aiosqlite
 
 from disio.errors import StoreError
 
@@ -29,6 +32,40 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN")
         list(queries.get_schema(connection))
         yield connection
+
+
+async def ensure_whole(path: Path, make: Callable[[aiosqlite.Connection], Awaitable[None]]) -> bool:
+    """Make a database if there is none, whole or not at all; False if there is one of which nothing is left.
+
+    As ours are never seen before they are made, one without a byte is one that was cut off.
+
+    Args:
+        path: where it is, or is to be.
+        make: is given a connection to an empty database.
+    """
+    if await asyncio.to_thread(path.exists):
+        return bool((await asyncio.to_thread(path.stat)).st_size)
+    new = await asyncio.to_thread(_place_beside, path)
+    async with aiosqlite.connect(new, isolation_level=None) as connection:
+        await make(connection)
+    await asyncio.to_thread(_put_in_place, new, path)
+    return True
+
+
+def _place_beside(path: Path) -> Path:
+    new = path.with_name(path.name + ".new")
+    for rest in ("", "-wal", "-shm", "-journal"):  # of one who was killed at it
+        new.with_name(new.name + rest).unlink(missing_ok=True)
+    return new
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def problems(found: str) -> list[str]:
@@ -62,6 +99,8 @@ def copy(source: Path, target: Path, on_progress: Callable[[int, int], None]) ->
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     try:
+        if not source.stat().st_size:
+            raise StoreError(f"{source} is damaged (it is empty), and is not copied; `disio doctor` says what to do")
         with snapshot(source) as reading, contextlib.closing(sqlite3.connect(part)) as writing:
             size = queries.get_page_size(reading)
             reading.backup(

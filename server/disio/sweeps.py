@@ -1,6 +1,7 @@
 """Sweeps: many combinations of parameters, made as they are asked for."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -40,8 +41,9 @@ class Sweep(Sequence[dict[str, Any]]):
     def __repr__(self) -> str:
         return f"<sweep of {len(self):,} combinations>"
 
+    @abstractmethod
     def _at(self, place: int) -> dict[str, Any]:
-        raise NotImplementedError
+        """The combination at this place, which is one."""
 
 
 class _Grid(Sweep):

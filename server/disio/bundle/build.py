@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import msgspec
 from filelock import FileLock
 
 import disio
@@ -15,12 +14,12 @@ from disio.bundle.manifest import DISTRIBUTION, Bundle, Entry, Manifest, content
 from disio.bundle.publish import prepare, publish
 from disio.bundle.pyodide import LOCK_FILE, core_folder, pinned_version, write_core
 from disio.bundle.snapshot import SNAPSHOT, find_node, make_snapshot, prove, slim_stdlib
-from disio.bundle.stdlib import pack, shipped_files
+from disio.bundle.sources import source_digest
+from disio.bundle.stdlib import pack
 from disio.errors import BundleError
 
 UNCHANGED = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]
 STDLIB = "python_stdlib.zip"
-SCRIPTS = ("slim.mjs", "slim.py", "make_snapshot.mjs", "node/scrub.mjs", "node/sparse.mjs", "node/preload.py")
 TYPES = {
     ".mjs": "text/javascript",
     ".wasm": "application/wasm",
@@ -124,31 +123,6 @@ def assemble(sources: Path, core: Path, folder: Path, *, node: str | None, repor
     make_snapshot(node, sources, folder)
     report("proving the snapshot", 0, 1)
     return prove(node, sources, folder).answer.python
-
-
-def outdated(bundle: Bundle) -> str:
-    """What to say of a bundle that was built from other sources than this checkout has; empty: nothing is wrong.
-
-    An installed Disio has no sources, and the bundle that it was packed with.
-    """
-    sources = bundle_sources()
-    if sources is None or bundle.manifest.sources == source_digest(sources):
-        return ""
-    return (
-        "the bundle was built from other sources than this checkout has, so browsers run older (or newer) code than "
-        "it; build it anew with: disio bundle build"
-    )
-
-
-def source_digest(sources: Path) -> str:
-    """A digest of everything that a bundle is made from, its recipe included."""
-    recipe = [sources / name for name in ("package.json", "core.sha256", *SCRIPTS)]
-    recipe += [
-        Path(__file__).with_name(f"{name}.py") for name in ("build", "compress", "pyodide", "snapshot", "stdlib")
-    ]
-    named = [(path.name, path) for path in recipe] + sorted(shipped_files().items())
-    hashes = [(name, hashlib.sha256(path.read_bytes()).hexdigest()) for name, path in named]
-    return hashlib.sha256(msgspec.json.encode(hashes)).hexdigest()
 
 
 def _loaded(root: Path) -> Bundle | None:

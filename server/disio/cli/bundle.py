@@ -13,9 +13,9 @@ from rich.table import Table
 
 from disio.bundle import Bundle, load
 from disio.bundle.build import build as build_bundle
-from disio.bundle.build import outdated
 from disio.bundle.manifest import DISTRIBUTION, SUFFIXES
 from disio.bundle.snapshot import SNAPSHOT
+from disio.bundle.sources import outdated
 from disio.cli.commands import EXIT_INTERRUPTED
 
 app = typer.Typer(help="The runtime that browsers download: build it, look at it.", no_args_is_help=True)

@@ -17,7 +17,7 @@ from disio.cli.checking import check_first
 from disio.cli.commands import UrlOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
 from disio.client import Client, Task
-from disio.client.feeding import Feeding
+from disio.client.feeding import Feeding, patiently
 from disio.client.streams import By
 from disio.errors import DisioError, UsageError
 from disio.unit import codec
@@ -132,7 +132,7 @@ class _Input:
 
     def __init__(self, client: Client, task: Task, payloads: Iterator[Any]) -> None:
         self.taken = task.payloads
-        self.error: BaseException | None = None
+        self.error: DisioError | None = None
         self._task = task
         self._payloads = payloads
         self._feeding = Feeding(client, task.id, task.payloads)
@@ -145,12 +145,13 @@ class _Input:
             for payload in self._payloads:
                 self.taken = self._feeding.put(codec.encode(payload)) + 1
             self._feeding.finish()
-            self._task.close()
+            patiently(self._task.close)
         except DisioError as error:
             self.error = error
+            output.err.print(f"{error}; what was read before that is still computed", markup=False)
             with contextlib.suppress(DisioError):
                 self._feeding.finish()
-                self._task.close()
+                patiently(self._task.close)
 
     def stop(self) -> None:
         """Add nothing more."""
@@ -194,7 +195,7 @@ def _run(
         task.cancel()
         raise
     if given is not None and given.error is not None:
-        raise given.error
+        raise typer.Exit(given.error.exit_status)  # it has been told
     return failed
 
 

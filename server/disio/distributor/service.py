@@ -17,7 +17,7 @@ from hypercorn.config import Config
 
 from disio.assets import asset
 from disio.bundle import load
-from disio.bundle.build import outdated
+from disio.bundle.sources import outdated
 from disio.distributor.addresses import Proxies
 from disio.distributor.app import Parts, create_app
 from disio.distributor.config import DistributorConfig

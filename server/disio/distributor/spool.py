@@ -16,7 +16,7 @@ import structlog
 from disio.claim import claimed
 from disio.distributor.outbox import Parcel
 from disio.errors import StoreError
-from disio.sqlite import problems
+from disio.sqlite import ensure_whole, problems
 from disio.wire.grid import Results
 from disio.wire.volunteer import ResultItem
 
@@ -68,6 +68,8 @@ class Spool:
         path = directory / SPOOL
         with claimed(directory, "distributor"):
             try:
+                if not await ensure_whole(path, lambda new: cls(path, new, limit)._prepare()):
+                    raise StoreError(_damaged(path, "it is empty"))
                 async with aiosqlite.connect(path, isolation_level=None) as connection:
                     spool = cls(path, connection, limit)
                     await spool._prepare()

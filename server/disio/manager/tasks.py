@@ -245,9 +245,11 @@ class Task:
         needed, here = self.queue.arbiter.shortage
         if here >= needed:
             return ""
-        others = "of different networks; " if self.rules.by_network else "; "
-        present = "none is here" if not here else f"{here} {'is' if here == 1 else 'are'} here"
-        return f"needs answers from {needed} volunteers {others}{present}"
+        others = " of different networks" if self.rules.by_network else ""
+        if not here:
+            trusted = "one that is trusted, or " if self.rules.trust_volunteers else ""
+            return f"no volunteer is here; it takes {trusted}{needed}{others}"
+        return f"needs answers from {needed} volunteers{others}; {here} {'is' if here == 1 else 'are'} here"
 
 
 class Tasks:

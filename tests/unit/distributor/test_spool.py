@@ -107,6 +107,16 @@ async def test_no_sqlite(tmp_path: Path) -> None:
             pass
 
 
+async def test_one_of_which_nothing_is_left(tmp_path: Path) -> None:
+    """A spool that is empty was cut off: it is not taken for a new one."""
+    async with Spool.opened(tmp_path, MIB):
+        pass
+    (tmp_path / "spool.sqlite3").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"is damaged \(it is empty\)"):
+        async with Spool.opened(tmp_path, MIB):
+            pass
+
+
 async def test_foreign_and_newer_files(tmp_path: Path) -> None:
     """A database of something else, or of a newer Disio, is left alone, with a clear error."""
     with sqlite3.connect(tmp_path / "spool.sqlite3") as database:

@@ -108,6 +108,13 @@ async def test_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         await opened(tmp_path / "file")
 
 
+async def test_a_manager_killed_while_it_makes_its_database_begins_anew(tmp_path: Path) -> None:
+    """What was half made under another name is no obstacle, and is not taken for the database."""
+    (tmp_path / f"{DATABASE}.new").write_bytes(b"half")
+    assert await opened(tmp_path)
+    assert [file.name for file in tmp_path.glob("*.new*")] == []
+
+
 async def test_altered_database_is_refused(tmp_path: Path) -> None:
     """A database with a damaged header page is refused, not read."""
     await opened(tmp_path)

@@ -154,7 +154,12 @@ def head(file: Path) -> None:
         opened.write(b"something else  ")
 
 
-@pytest.mark.parametrize("harm", [truncate, cut, flip, blank, head])
+def empty(file: Path) -> None:
+    """Nothing is left."""
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [truncate, cut, empty, flip, blank, head])
 async def test_damaged_data_is_told_and_not_started_with(
     data: Path, tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:

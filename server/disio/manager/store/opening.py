@@ -14,7 +14,7 @@ import aiosqlite
 import structlog
 
 from disio.errors import StoreError
-from disio.sqlite import problems
+from disio.sqlite import ensure_whole, problems
 
 DATABASE: Final = "manager.sqlite3"
 APPLICATION_ID: Final = 0x4469736F
@@ -40,6 +40,8 @@ async def connections(data: Path) -> AsyncIterator[tuple[aiosqlite.Connection, a
     """
     path = data / DATABASE
     try:
+        if not await ensure_whole(path, lambda new: _prepare(new, path)):
+            raise StoreError(_damaged(path, "it is empty"))
         async with aiosqlite.connect(path) as writer:
             await _prepare(writer, path)
             async with aiosqlite.connect(path) as reader:

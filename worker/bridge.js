@@ -164,7 +164,8 @@ class Bridge {
     cell.postMessage({ type: "start", workers, share: this.#share });
     this.#adapt();
     this.#volunteer.connect();
-    this.#showPanel().catch((error) => console.warn(`disio: there is no panel: ${error}`));
+    // By a timer, as a frame that was taken away while it loaded has none: nobody is to be told of that.
+    this.#showPanel().catch((error) => setTimeout(() => console.warn(`disio: there is no panel: ${error}`)));
     setTimeout(() => this.#look(), FIRST_LOOK_MS);
     bundle.given.then(
       () => {

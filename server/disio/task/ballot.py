@@ -323,6 +323,19 @@ class Ballot:
                 if one.network is not None:
                     self.networks.discard(one.network)
 
+    def take_back(self, vote: Vote) -> None:
+        """A vote was never given."""
+        del self.votes[vote.voter.name], vote.voter.votes[self.payload]
+        vote.stint.votes.remove(vote)
+
+    def answers(self) -> dict[bytes, int]:
+        """The digests of all answers but failures, and the first lease that each was given for."""
+        found: dict[bytes, int] = {}
+        for vote in self.votes.values():
+            if vote.digest != FAILURE:
+                found.setdefault(vote.digest, vote.lease)
+        return found
+
     def groups(self) -> list[Group]:
         """The votes of those in good standing, by answer, the strongest group first."""
         return _grouped(self.payload, self.votes.values())

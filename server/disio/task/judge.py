@@ -266,8 +266,7 @@ class Judge:
     def _withdraw(self, ballot: Ballot, blacklisted: Voter, outcome: Outcome) -> None:
         """What others answered falls with the one on whose state it rests; they get no second vote on it."""
         for vote in [vote for vote in ballot.votes.values() if blacklisted.name in vote.rests_on]:
-            del ballot.votes[vote.voter.name], vote.voter.votes[ballot.payload]
-            vote.stint.votes.remove(vote)
+            ballot.take_back(vote)
             vote.voter.contested.discard(ballot.payload)
             ballot.touched.add(vote.voter.name)
             if ballot.accepted == vote.digest:

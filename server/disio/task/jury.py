@@ -28,7 +28,8 @@ from disio.task.ballot import (
 from disio.task.credibility import Rules
 from disio.task.docket import Docket
 from disio.task.judge import Judge
-from disio.task.resuming import fallen, fitting_state, keep_state, may_rest_on, weight
+from disio.task.memory import Memory
+from disio.task.resuming import fallen, fitting_state, keep_state, may_rest_on, rest
 
 _FORGETTING: Final = 1000
 
@@ -62,6 +63,7 @@ class Jury:
         self._docket = Docket(rng)
         self._ballots = self._docket.ballots
         self._judge = Judge(rules, self._docket, self.voters)
+        self._memory = Memory(self._docket, self._judge, self.voters)
 
     @property
     def fresh(self) -> int:
@@ -116,21 +118,16 @@ class Jury:
     def answers(self, payload: int) -> dict[bytes, int]:
         """The digests of the answers to a payload in memory, and the first lease that each was given for."""
         ballot = self._ballots.get(payload)
-        found: dict[bytes, int] = {}
-        for vote in [] if ballot is None else ballot.votes.values():
-            if vote.digest != FAILURE:
-                found.setdefault(vote.digest, vote.lease)
-        return found
+        return {} if ballot is None else ballot.answers()
 
     def to_compare(self, volunteer: str, payload: int, digest: bytes) -> bool:
         """Whether an answer is to be compared before it counts; it is then as good as come."""
         ballot, voter = self._ballots.get(payload), self.voters.get(volunteer)
         if ballot is None or voter is None:
             return False
-        others = [self.voters[name] for name in ballot.holders]
-        if digest in self.answers(payload) or not (
-            self.answers(payload) or any(payload in other.comparing for other in others)
-        ):
+        answers = ballot.answers()
+        begun = answers or any(payload in self.voters[name].comparing for name in ballot.holders)
+        if digest in answers or not begun:
             return False
         voter.comparing.add(payload)
         return True
@@ -222,13 +219,7 @@ class Jury:
 
     def recall_states(self, states: Iterable[tuple[int, str, Hands]]) -> None:
         """States were stored, oldest first: payload, who kept it, on whose work it rests. They are of known voters."""
-        for payload, keeper, rests_on in states:
-            ballot = self._ballots.get(payload)
-            if ballot is None and self._docket.fresh.discard(payload):
-                ballot = self._docket.begin(payload)
-                self._judge.want(ballot)
-            if ballot is not None and ballot.accepted is None and not fallen(rests_on | {keeper}, self.voters):
-                keep_state(ballot, keeper, rests_on | {keeper}, self.voters)
+        self._memory.recall_states(states)
 
     def lease(self, volunteer: str, payload: int, *, check: bool = False, rests_on: Hands = NOBODY) -> bool:
         """A payload is out already (after a restart, or twice near the end); whether its answer will be of use.
@@ -275,9 +266,9 @@ class Jury:
         stint.last_answered = max(stint.last_answered, position)
         former = ballot.votes.get(volunteer)
         if former is not None:
-            self._take_back(former, ballot)
+            ballot.take_back(former)
         vote = Vote(stint, payload, digest, position, lease, check, tries=1 if former is None else former.tries + 1)
-        self._rest(vote, rests_on)
+        rest(vote, rests_on, self.voters, self.rules)
         if digest == FAILURE and voter.trusted:
             self._judge.keep_trying(ballot, vote)
         outcome.vote = vote.row()
@@ -334,26 +325,7 @@ class Jury:
         of something later may still name it. Call it when ``ripe``: it looks at everything in memory.
         """
         self._looked_at = self.executions
-        final = [
-            ballot
-            for payload, ballot in self._ballots.items()
-            if ballot.accepted is not None
-            and not ballot.holders
-            and not self._docket.checks_with(payload)
-            and all(vote.stint.closed for vote in ballot.votes.values())
-        ]
-        for ballot in final:
-            for vote in ballot.votes.values():
-                vote.stint.complete = False
-            self._forget(ballot)
-        gone = [
-            voter.name
-            for voter in self.voters.values()
-            if not (voter.present or voter.votes or voter.leases or voter.touches) and voter.standing is Standing.GOOD
-        ]
-        for name in gone:
-            del self.voters[name]
-        return [ballot.payload for ballot in final]
+        return self._memory.forget_final()
 
     def knows(self, payload: int) -> bool:
         """Whether a begun payload is in memory."""
@@ -378,63 +350,7 @@ class Jury:
                 leases that stand for them.
             doubted: payloads that are to be judged again.
         """
-        for row in voters:
-            if row.volunteer not in self.voters:
-                voter = Voter(row.volunteer, row.network, row.trusted, present=False, standing=row.standing)
-                voter.picky_from, voter.faults, voter.answered = row.picky_from, row.faults, 2 * row.faults
-                self.voters[row.volunteer] = voter
-        ballots = {payload: self._docket.begin(payload) for payload in accepted if payload not in self._ballots}
-        poorer = {self._ballots[payload] for payload in doubted if payload in self._ballots}
-        stints: dict[tuple[str, int], Stint] = {}
-        for voted in votes:
-            voter, ballot = self.voters[voted.volunteer], ballots.get(voted.payload)
-            if ballot is None:
-                continue
-            ballot.stands = accepted[voted.payload][1]
-            ballot.give_to(voter, [self.voters[name] for name in voted.rests_on])
-            ballot.holders.discard(voter.name)
-            if voter.standing is Standing.BLACKLISTED or fallen(voted.rests_on, self.voters):
-                ballot.touched.add(voter.name)
-                poorer.add(ballot)
-                continue
-            key = voter.name, voted.stint
-            if key not in stints:
-                stints[key] = self._remembered(voter, voted.stint)
-            stint = stints[key]
-            vote = Vote(stint, voted.payload, voted.digest, voted.position, voted.lease, voted.check)
-            self._rest(vote, voted.rests_on)
-            ballot.votes[voter.name] = vote
-            voter.votes[voted.payload] = vote
-            stint.votes.append(vote)
-        digests = {payload: digest for payload, (digest, _) in accepted.items()}
-        return self._judge.take_up(ballots.values(), digests, poorer)
-
-    def _remembered(self, voter: Voter, number: int) -> Stint:
-        """A stint that is over: the one that votes in memory belong to, if there are any."""
-        for vote in voter.votes.values():
-            if vote.stint.number == number:
-                return vote.stint
-        if voter.stint is not None and voter.stint.number == number:
-            return voter.stint
-        return Stint(voter, number, closed=True, complete=False)
-
-    def _take_back(self, vote: Vote, ballot: Ballot) -> None:
-        del ballot.votes[vote.voter.name], vote.voter.votes[vote.payload]
-        vote.stint.votes.remove(vote)
-
-    def _forget(self, ballot: Ballot) -> None:
-        for vote in ballot.votes.values():
-            del vote.voter.votes[ballot.payload]
-            vote.stint.votes.remove(vote)
-            vote.voter.contested.discard(ballot.payload)
-        for name in ballot.touchers:
-            self.voters[name].touches.discard(ballot.payload)
-        self._docket.remove(ballot)
-
-    def _rest(self, vote: Vote, rests_on: Hands) -> None:
-        if rests_on:
-            vote.rests_on = rests_on
-            vote.weight = weight(self.rules, vote.voter, rests_on, self.voters)
+        return self._memory.recall(voters, votes, accepted, doubted)
 
     def _stint(self, voter: Voter) -> Stint:
         stint = voter.stint

@@ -9,7 +9,7 @@ docs/trust.md has the reasons.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from disio.task.ballot import NOBODY, Ballot, Hands, Standing, Voter
+from disio.task.ballot import NOBODY, Ballot, Hands, Standing, Vote, Voter
 from disio.task.credibility import Rules
 
 LEAST_WEIGHT: Final = 0.25
@@ -22,6 +22,13 @@ def weight(rules: Rules, voter: Voter, rests_on: Hands, voters: Mapping[str, Vot
     """What a vote of this volunteer is worth that rests on work of these: 1.0 for a vote of one network alone."""
     strangers = [one for one in (voter, *(voters[name] for name in rests_on)) if not one.trusted]
     return rules.weight(len({one.network or f"volunteer {one.name}" for one in strangers}))
+
+
+def rest(vote: Vote, rests_on: Hands, voters: Mapping[str, Voter], rules: Rules) -> None:
+    """A vote rests on work of these, if there are any, and is worth less for that."""
+    if rests_on:
+        vote.rests_on = rests_on
+        vote.weight = weight(rules, vote.voter, rests_on, voters)
 
 
 def fallen(rests_on: Iterable[str], voters: Mapping[str, Voter]) -> bool:

@@ -1,8 +1,10 @@
 """The guide for site owners: each of its examples is opened in a browser, and its policies are tried on real pages."""
 
+import asyncio
 import re
 
 import pytest
+from playwright.async_api import Page, Route
 
 from disio.assets import asset
 from disio.distributor.loader import Loader
@@ -38,6 +40,25 @@ async def test_examples(visit: Visits, grid: Grid, number: int) -> None:
             await visitor.until("status.state === 'idle'")
             await visitor.page.evaluate("enter()")
             await visitor.until("status.state !== 'idle'")
+        assert visitor.said == []
+
+
+async def test_who_leaves_while_the_panel_comes_hears_nothing(visit: Visits, grid: Grid) -> None:
+    """A tag that is taken away again at once leaves no warning of what it was still loading."""
+    asked = asyncio.Event()
+
+    async def never(_: Route) -> None:
+        asked.set()
+
+    async def hold(page: Page) -> None:
+        await page.route("**/worker/words/*.json", never)
+
+    attributes = {"data-consent": "granted"}
+    async with visit(attributes=attributes, before=hold) as visitor:
+        async with asyncio.timeout(60):
+            await asked.wait()
+        await visitor.page.evaluate("disio.remove()")
+        await visitor.page.evaluate("new Promise((done) => setTimeout(done, 500))")
         assert visitor.said == []
 
 

@@ -16,6 +16,7 @@ import aiosql
 
 from disio.unit import codec
 from tests.chaos.journal import Entry
+from tests.chaos.volunteer import LIE
 from tests.chaos.work import Work
 
 EXAMPLES: Final = 5
@@ -34,6 +35,7 @@ RULES: Final[Mapping[str, str]] = {
     "gaps": "payloads are numbered without a gap",
     "votes_without_result": "each vote has its result",
     "votes_missing": "what asks for a quorum has its votes",
+    "trusted": "nobody is believed outright",
     "uncompared": "no answer waits to be compared",
     "foreign_keys": "no row refers to one that there is not",
     "integrity": "the file is sound",
@@ -45,6 +47,7 @@ REDUCED: Final = "each answer of reduce is right"
 LOST: Final = "no acknowledged result is missing"
 ELSEWHERE: Final = "no acknowledged result stands for another payload"
 BROWSERS: Final = "results of real browsers"
+LIES: Final = "lies told where answers are checked"
 EMPTY: Final = "spools are empty"
 
 
@@ -95,6 +98,7 @@ def check_manager(
         manager = QUERIES.manager_id(db)
         findings.count(BROWSERS, QUERIES.answered_by(db, volunteers=json.dumps(sorted(browsers))))
         findings.count("times that a liar was blacklisted", QUERIES.blacklisted(db))
+        findings.count(LIES, QUERIES.lies(db, lie=codec.encode(LIE)))
         for query, rule in RULES.items():
             findings.note(rule, f"manager {manager}", _rows(db, query))
         for task, work in works.items():

@@ -124,6 +124,14 @@ SELECT count(*) FROM results WHERE volunteer IN (SELECT value FROM json_each(:vo
 -- How many volunteers were found out, a task.
 SELECT count(*) FROM voters WHERE standing = 'blacklisted';
 
+-- name: lies(lie)$
+-- How many answers were lies that several tell.
+SELECT count(*) FROM results WHERE data = :lie;
+
+-- name: trusted()
+-- Volunteers that are believed outright: a lie of theirs would be no fault of the manager's.
+SELECT task, volunteer FROM voters WHERE trusted;
+
 -- name: begin_acknowledged#
 -- Where volunteers' journals are read into.
 CREATE TEMP TABLE acknowledged (task INTEGER NOT NULL, lease INTEGER NOT NULL, idx INTEGER NOT NULL);

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from tests.chaos.checker import BROWSERS, Findings, check_manager, check_spool
+from tests.chaos.checker import BROWSERS, LIES, Findings, check_manager, check_spool
 from tests.chaos.journal import Entry, read
 from tests.chaos.killer import Killer
 from tests.chaos.namespaces import Namespaces
@@ -24,6 +24,7 @@ GROWTH_MIB: Final = 64
 LEFT_SECONDS: Final = 10.0
 FLAT: Final = f"managers and distributors grow by less than {GROWTH_MIB} MiB once they are warm"
 BROWSED: Final = "a real browser has computed too"
+LIED: Final = "liars have lied where answers are checked"
 NOBODY_LEFT: Final = "no process is left behind"
 INFLICTED: Final = "every fault of the schedule took place"
 IN_TIME: Final = "the work came to its end in time"
@@ -200,6 +201,7 @@ def _check(world: World, works: dict[str, Work], findings: Findings) -> None:
         check_manager(world.folder / name / "manager.sqlite3", works, journals, findings, world.browsers)
     for name in world.named("distributor-"):
         check_spool(world.folder / name / "spool.sqlite3", findings)
+    findings.note(LIED, "saboteurs", [] if findings.facts[LIES] else ["none of them was given what is checked"])
     if world.named("browser-"):
         findings.note(BROWSED, "browser-0", [] if findings.facts[BROWSERS] else ["it has answered nothing"])
 

@@ -87,7 +87,14 @@ class World:
             self.relays[name] = await self._stack.enter_async_context(Relay(name))
         for name in [f"volunteers:distributor-{d}" for d in range(DISTRIBUTORS)]:
             self.relays[name] = await self._stack.enter_async_context(Relay(name))
-        self.grid = Grid(self.folder, managers=MANAGERS, distributors=DISTRIBUTORS, ways=self)
+        self.grid = Grid(
+            self.folder,
+            managers=MANAGERS,
+            distributors=DISTRIBUTORS,
+            ways=self,
+            distributor_options=("--network-prefix", "off"),
+            trust_loopback=False,  # what liars say would be believed outright
+        )
         for kind, count in (("manager", MANAGERS), ("distributor", DISTRIBUTORS), ("dashboard", 1)):
             for number in range(count):
                 name = f"{kind}-{number}"

@@ -1,3 +1,7 @@
+# /// script
+# [tool.disio]
+# error_rate = 1
+# ///
 """Blocks of bytes, made by a split, with an answer over all of them."""
 
 import sys

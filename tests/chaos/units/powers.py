@@ -1,3 +1,7 @@
+# /// script
+# [tool.disio]
+# error_rate = 1
+# ///
 """Powers in a large field, the long way."""
 
 import sys

@@ -1,3 +1,7 @@
+# /// script
+# [tool.disio]
+# error_rate = 1
+# ///
 """Counts letters: values of many kinds on their way out and back."""
 
 from typing import Any

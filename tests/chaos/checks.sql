@@ -124,9 +124,10 @@ SELECT count(*) FROM results WHERE volunteer IN (SELECT value FROM json_each(:vo
 -- How many volunteers were found out, a task.
 SELECT count(*) FROM voters WHERE standing = 'blacklisted';
 
--- name: lies(lie)$
--- How many answers were lies that several tell.
-SELECT count(*) FROM results WHERE data = :lie;
+-- name: lies()$
+-- How many answers were lies: texts, where numbers are right.
+SELECT count(*) FROM results r JOIN tasks t ON t.number = r.task
+WHERE t.name IN ('checked', 'voted') AND r.outcome = 0 AND substr(CAST(r.data AS TEXT), 1, 1) = '"';
 
 -- name: trusted()
 -- Volunteers that are believed outright: a lie of theirs would be no fault of the manager's.

@@ -201,7 +201,8 @@ def _check(world: World, works: dict[str, Work], findings: Findings) -> None:
         check_manager(world.folder / name / "manager.sqlite3", works, journals, findings, world.browsers)
     for name in world.named("distributor-"):
         check_spool(world.folder / name / "spool.sqlite3", findings)
-    findings.note(LIED, "saboteurs", [] if findings.facts[LIES] else ["none of them was given what is checked"])
+    if world.saboteurs > 1:  # one alone may happen to be given nothing of that
+        findings.note(LIED, "saboteurs", [] if findings.facts[LIES] else ["none of them was given what is checked"])
     if world.named("browser-"):
         findings.note(BROWSED, "browser-0", [] if findings.facts[BROWSERS] else ["it has answered nothing"])
 

@@ -26,8 +26,6 @@ from tests.chaos.journal import Entry, Journal
 REMEMBERED: Final = 2000
 CHECKED: Final = ("checked.py", "voted.py")
 """Files of the units whose answers are checked: elsewhere a lie would be believed."""
-LIE: Final = "a lie"
-"""What saboteurs say where trust is what counts."""
 _WRONG: Final = codec.encode("stolen")
 
 
@@ -86,7 +84,7 @@ class ChaosVolunteer(PythonVolunteer):
         """Results are kept and sent; then there is a rest."""
         file = self._files[task]
         if self._saboteur and file in CHECKED:
-            lie = codec.encode(LIE if file == CHECKED[0] else self.secret)
+            lie = codec.encode("a lie" if file == CHECKED[0] else self.secret)
             items = [ResultItem(item.lease, ANSWERED, len(lie), item.ms) for item in items]
             answers = lie * len(items)
         await super().computed(task, items, answers)

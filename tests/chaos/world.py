@@ -56,6 +56,11 @@ class World:
         self._calm = folder / "calm"
         self._stack = contextlib.AsyncExitStack()
 
+    @property
+    def saboteurs(self) -> int:
+        """How many volunteers lie."""
+        return len(range(0, self._counts[0], _SABOTEURS_EVERY))
+
     # ---- the ways, as a Grid wants to know them --------------------------------------------------
 
     def to_manager(self, name: str, number: int) -> str:

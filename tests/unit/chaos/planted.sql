@@ -106,3 +106,7 @@ SELECT rootpage FROM sqlite_master WHERE name = 'open_leases';
 -- name: page_size()$
 -- How long a page is.
 PRAGMA page_size;
+
+-- name: trusted#
+-- Somebody is believed outright.
+UPDATE voters SET trusted = 1;

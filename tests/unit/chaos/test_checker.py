@@ -53,7 +53,7 @@ class Sound:
 async def computed(tmp_path_factory: pytest.TempPathFactory) -> Sound:
     """A real manager's database after some tasks."""
     folder = tmp_path_factory.mktemp("grid")
-    async with Grid(folder) as grid:
+    async with Grid(folder, trust_loopback=False, distributor_options=("--network-prefix", "off")) as grid:
         works = {}
         for work in make_work(PAYLOADS):
             works[(await grid.client.submit(work.path, work.params)).id] = work

@@ -14,7 +14,6 @@
   const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
   const PICTURE_MS = 1500; // between two pictures, at least; a slow one takes no more than 2 % of the time
   const PAGE_BYTES = 65536;
-  const [SIGINT, PULSE_MS] = [2, 200]; // whether a unit is still wanted is looked at so often
   /** More memory than this no interpreter gets: a unit that asks for it has a MemoryError, not the visitor a slow machine. */
   const MAX_MEMORY_BYTES = 2 ** 30;
 
@@ -27,6 +26,7 @@
 
   /** @type {(address: string) => void} */
   const loadNow = /** @type {any} */ (self).importScripts.bind(self); // only workers have it
+  const pulse = new Pulse(loadNow);
   /** Pyodide refuses classic workers, and tells them by an importScripts that works. Units must not have it either. */
   Object.assign(self, {
     importScripts() {
@@ -201,6 +201,7 @@
     };
     WebAssembly.instantiateStreaming = async (_source, imports) => {
       restore(); // extension modules come through the same function later
+      /** @type {any} */ (imports).env._Py_CheckEmscriptenSignals_Helper = pulse.ask;
       const instance = await WebAssembly.instantiate(files.module, imports);
       memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
       const missing = (snapshot?.whole.length ?? 0) - memory.buffer.byteLength;
@@ -287,25 +288,9 @@
     FS.mount(WORKERFS, { blobs: Object.entries(data).map(([name, blob]) => ({ name, data: blob })) }, folder);
   }
 
-  /** SIGINT for Pyodide once the cell has taken back the address that it gave (docs/browser.md). @param {string} address */
-  function pulse(address) {
-    let next = 0;
-    const get = () => {
-      if (performance.now() < next) return 0;
-      next = performance.now() + PULSE_MS;
-      try {
-        return loadNow(address), 0;
-      } catch {
-        return (next = 0), SIGINT;
-      }
-    };
-    return Object.defineProperty([0], 0, { get, set() {} });
-  }
-
   /** @param {import("./channels.js").Open} unit */
   function open(unit) {
-    const beat = pulse(unit.alive);
-    if (beat[0] === 0) pyodide.setInterruptBuffer(beat); // else this browser cannot, and ends its workers in its own time
+    if (pulse.watch(unit.alive)) pyodide.setInterruptBuffer(pulse.buffer);
     const begin = performance.now();
     unit.packs.forEach(unpack);
     mount(unit.folder, unit.data);

@@ -26,7 +26,7 @@
 
   /** @type {(address: string) => void} */
   const loadNow = /** @type {any} */ (self).importScripts.bind(self); // only workers have it
-  const pulse = new Pulse(loadNow);
+  const interrupt = new Interrupt(loadNow);
   /** Pyodide refuses classic workers, and tells them by an importScripts that works. Units must not have it either. */
   Object.assign(self, {
     importScripts() {
@@ -201,7 +201,7 @@
     };
     WebAssembly.instantiateStreaming = async (_source, imports) => {
       restore(); // extension modules come through the same function later
-      /** @type {any} */ (imports).env._Py_CheckEmscriptenSignals_Helper = pulse.ask;
+      /** @type {any} */ (imports).env._Py_CheckEmscriptenSignals_Helper = interrupt.ask;
       const instance = await WebAssembly.instantiate(files.module, imports);
       memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
       const missing = (snapshot?.whole.length ?? 0) - memory.buffer.byteLength;
@@ -290,7 +290,7 @@
 
   /** @param {import("./channels.js").Open} unit */
   function open(unit) {
-    if (pulse.watch(unit.alive)) pyodide.setInterruptBuffer(pulse.buffer);
+    if (interrupt.watch(unit.alive)) pyodide.setInterruptBuffer(interrupt.buffer);
     const begin = performance.now();
     unit.packs.forEach(unpack);
     mount(unit.folder, unit.data);

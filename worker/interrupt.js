@@ -10,14 +10,14 @@
 
 const SIGINT = 2;
 /** Between two looks at the address. */
-const PULSE_MS = 200;
+const ADDRESS_MS = 200;
 /** Between two looks at the clock: so many, however the unit computes. */
-const LOOK_MS = Object.freeze({ least: 1, most: 20 });
+const CLOCK_MS = Object.freeze({ least: 1, most: 20 });
 const MOST_QUESTIONS = 1024;
 
 /**
  * (module
- *   (import "pulse" "look" (func $look (result i32)))
+ *   (import "clock" "look" (func $look (result i32)))
  *   (global $left (export "left") (mut i32) (i32.const 1))
  *   (func (export "ask") (result i32)
  *     (global.set $left (i32.sub (global.get $left) (i32.const 1)))
@@ -26,14 +26,14 @@ const MOST_QUESTIONS = 1024;
 const COUNTER = new Uint8Array([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   ...[1, 5, 1, 0x60, 0, 1, 0x7f], // types
-  ...[2, 14, 1, 5, 0x70, 0x75, 0x6c, 0x73, 0x65, 4, 0x6c, 0x6f, 0x6f, 0x6b, 0, 0], // imports
+  ...[2, 14, 1, 5, 0x63, 0x6c, 0x6f, 0x63, 0x6b, 4, 0x6c, 0x6f, 0x6f, 0x6b, 0, 0], // imports
   ...[3, 2, 1, 0], // functions
   ...[6, 6, 1, 0x7f, 1, 0x41, 1, 0x0b], // globals
   ...[7, 14, 2, 4, 0x6c, 0x65, 0x66, 0x74, 3, 0, 3, 0x61, 0x73, 0x6b, 0, 1], // exports
   ...[10, 21, 1, 19, 0, 0x23, 0, 0x41, 1, 0x6b, 0x24, 0, 0x23, 0, 0x04, 0x7f, 0x41, 0, 0x05, 0x10, 0, 0x0b, 0x0b], // code
 ]);
 
-class Pulse {
+class Interrupt {
   /** To be Pyodide's own question in its place: `_Py_CheckEmscriptenSignals_Helper`. @type {() => number} */
   ask;
   #left;
@@ -47,7 +47,7 @@ class Pulse {
   /** @param {(address: string) => void} load */
   constructor(load) {
     this.#load = load;
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(COUNTER), { pulse: { look: () => this.look() } });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(COUNTER), { clock: { look: () => this.look() } });
     this.ask = /** @type {() => number} */ (exports.ask);
     this.#left = /** @type {WebAssembly.Global} */ (exports.left);
   }
@@ -73,11 +73,11 @@ class Pulse {
     const now = performance.now();
     const past = now - this.#looked;
     this.#looked = now;
-    if (past < LOOK_MS.least) this.#questions = Math.min(MOST_QUESTIONS, 2 * this.#questions);
-    else if (past > LOOK_MS.most) this.#questions = Math.ceil((this.#questions * LOOK_MS.most) / past);
+    if (past < CLOCK_MS.least) this.#questions = Math.min(MOST_QUESTIONS, 2 * this.#questions);
+    else if (past > CLOCK_MS.most) this.#questions = Math.ceil((this.#questions * CLOCK_MS.most) / past);
     this.#left.value = this.#questions;
     if (now < this.#next) return 0;
-    this.#next = now + PULSE_MS;
+    this.#next = now + ADDRESS_MS;
     try {
       this.#load(this.#address);
       return 0;

@@ -308,7 +308,8 @@ class Bridge {
  */
 async function openPanel(options, wishes) {
   const { loadWords, Panel } = await import("./panel.js");
-  const fetchWords = async (/** @type {string} */ language) => (await (await fetch(`/worker/words/${language}.json`)).json()).panel;
+  const fetchWords = async (/** @type {string} */ language) =>
+    (await (await fetch(new URL(`words/${language}.json`, import.meta.url))).json()).panel;
   return new Panel(await loadWords(options, fetchWords), options, wishes);
 }
 

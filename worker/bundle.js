@@ -5,8 +5,9 @@
 import { BUNDLE_FILES, WORKER_PARTS, WORKER_SOURCE } from "./channels.js";
 import { LARGE_BYTES, discard, putUp, takeDown } from "./shelf.js";
 
-/** Files in the order in which an interpreter needs them. */
-const ORDER = [BUNDLE_FILES.pyodide, BUNDLE_FILES.asm, BUNDLE_FILES.wasm, BUNDLE_FILES.lock, BUNDLE_FILES.stdlib, BUNDLE_FILES.snapshot];
+/** Files that an interpreter needs to start, in their order; what it needs only then comes when they are here. */
+const FIRST = [BUNDLE_FILES.pyodide, BUNDLE_FILES.asm, BUNDLE_FILES.wasm, BUNDLE_FILES.lock, BUNDLE_FILES.snapshot];
+const LAST = [BUNDLE_FILES.stdlib];
 const TRIES = 8;
 const PAUSE_MS = 250;
 
@@ -32,12 +33,15 @@ export async function fetchManifest() {
  * @throws {FileError}
  */
 export async function fetchBundle(manifest, give) {
-  const names = ORDER.filter((name) => manifest.files[name]);
-  const files = names.map(async (name) => give(name, await fetchFile(manifest.files[name].sha256)));
-  const source = Promise.all(WORKER_PARTS.map((name) => fetchBytes(`/worker/${name}`)))
+  const fetchAll = (/** @type {string[]} */ names) =>
+    Promise.all(
+      names.filter((name) => manifest.files[name]).map(async (name) => give(name, await fetchFile(manifest.files[name].sha256))),
+    );
+  const source = Promise.all(WORKER_PARTS.map((name) => fetchBytes(new URL(name, import.meta.url).pathname)))
     .then((parts) => new Blob(parts).arrayBuffer())
     .then((bytes) => give(WORKER_SOURCE, bytes));
-  await Promise.all([source, ...files]);
+  await Promise.all([source, fetchAll(FIRST)]);
+  await fetchAll(LAST);
 }
 
 /**

@@ -96,15 +96,16 @@ export const DATA_FOLDER = "/data";
 
 /**
  * @typedef {{type: "prepare", pyodide: string, asm: string}} Prepare blob: URLs of Pyodide's scripts
- * @typedef {{type: "boot", module: WebAssembly.Module, stdlib: ArrayBuffer, lock: ArrayBuffer,
- *   snapshots: ArrayBuffer[]}} Boot the snapshots that may be used, the best first
+ * @typedef {{type: "boot", module: WebAssembly.Module, lock: ArrayBuffer, snapshots: ArrayBuffer[]}} Boot the snapshots that may be used,
+ *   the best first
+ * @typedef {{type: "library", stdlib: ArrayBuffer}} Library what of the standard library is in no snapshot; no unit is opened before
  * @typedef {{type: "open", source: string, info: string, share: number, alive: string, packs: ArrayBuffer[], folder: string,
  *   data: Record<string, Blob>}} Open a unit; `info` is JSON, see `disio.unit.runner`; `share`: of its time to compute, 0 to 1;
  *   packages come with it, and shared data, which is mounted in this folder
  * @typedef {{type: "slice", items: string, data: Uint8Array<ArrayBuffer>, budget: number}} Slice payloads; `items` is JSON:
  *   [[index, size, state?], ...]; `budget`: seconds after which a step ends and its results are told
  * @typedef {{type: "hold"}} Hold forget the slices that were not begun
- * @typedef {Prepare | Boot | Open | Pace | Look | Slice | Hold} ToWorker
+ * @typedef {Prepare | Boot | Library | Open | Pace | Look | Slice | Hold} ToWorker
  */
 
 /**

@@ -66,13 +66,13 @@ export class Runtime {
       const [pyodide, asm] = await Promise.all([this.#url(BUNDLE_FILES.pyodide), this.#url(BUNDLE_FILES.asm)]);
       tell({ type: "prepare", pyodide, asm });
       const snapshotNames = [own, this.#hasSnapshot ? BUNDLE_FILES.snapshot : ""].filter(Boolean);
-      const [module, stdlib, lock, ...snapshots] = await Promise.all([
+      const [module, lock, ...snapshots] = await Promise.all([
         this.#compiled(),
-        this.#slot(BUNDLE_FILES.stdlib).promise,
         this.#slot(BUNDLE_FILES.lock).promise,
         ...snapshotNames.map((name) => this.#slot(name).promise),
       ]);
-      tell({ type: "boot", module, stdlib, lock, snapshots });
+      tell({ type: "boot", module, lock, snapshots });
+      tell({ type: "library", stdlib: await this.#slot(BUNDLE_FILES.stdlib).promise });
     };
     return { worker, boot };
   }

@@ -38,6 +38,10 @@
   let pyodideModule;
   /** @type {Promise<{default: Function}>} */
   let asmModule;
+  /** @type {(stdlib: Uint8Array<ArrayBuffer>) => void} */
+  let libraryCame;
+  /** @type {Promise<Uint8Array<ArrayBuffer>>} */
+  const library = new Promise((resolve) => (libraryCame = resolve));
   let idle = 0; // milliseconds that it only waited for files
   let restingSince = performance.now();
   /** @type {any} */
@@ -105,10 +109,15 @@
           tell({ type: "ready", idle, plain });
           break;
         }
+        case "library":
+          libraryCame(new Uint8Array(message.stdlib));
+          break;
         case "open":
           throttle.share = message.share;
+          await writeLibrary();
           open(message);
           tell({ type: "opened" });
+          schedule(); // what has come meanwhile
           break;
         case "look":
           looking = message.on;
@@ -191,7 +200,8 @@
     };
     /** @type {Record<string, Uint8Array<ArrayBuffer>>} */
     const answers = {
-      [HOME + "python_stdlib.zip"]: new Uint8Array(files.stdlib),
+      // A snapshot needs it no sooner than a unit, so it comes last; see writeLibrary.
+      [HOME + "python_stdlib.zip"]: snapshot ? new Uint8Array() : await library,
       [HOME + "pyodide.asm.wasm"]: EMPTY_WASM, // replaced by the compiled module
     };
     self.fetch = async (input) => {
@@ -242,6 +252,12 @@
   function enter() {
     toBytes = pyodide.runPython("lambda buffer: buffer.to_bytes()");
     runner = pyodide.pyimport("disio.unit.runner");
+  }
+
+  /** Pyodide has written an empty one, if it started from a snapshot. */
+  async function writeLibrary() {
+    const name = pyodide.FS.readdir("/lib").find((/** @type {string} */ name) => name.endsWith(".zip"));
+    pyodide.FS.writeFile(`/lib/${name}`, await library, { canOwn: true });
   }
 
   /**

@@ -197,7 +197,7 @@ class Lab:
         return 200, {"content-type": "text/html; charset=utf-8"}, text.encode()
 
     async def _relay_answer(self, method: str, path: str, body: bytes) -> Answer | None:
-        bare = path.partition("?")[0]
+        bare = re.sub("^/worker/[0-9a-f]{16}/", "/worker/", path.partition("?")[0])
         if bare in ("/site", "/report", "/sw.js", "/stop", "/stopped"):
             return await self._site_answer(method, bare, body)
         if not self._relay.upstream:
@@ -210,6 +210,7 @@ class Lab:
             if name not in ("content-encoding", "content-length", "connection", "etag")
         }
         content = answer.content
+        headers["cache-control"] = "no-store"  # what is changed here is not what its address says
         if not self.walls:
             headers = {name: value for name, value in headers.items() if name not in POLICIES}
             for wall, hole in WALLS.get(bare, ()):

@@ -16,7 +16,7 @@ from disio.distributor.config import DistributorConfig
 from disio.distributor.door import Door
 from disio.distributor.encodings import choose
 from disio.distributor.error_pages import answer_errors
-from disio.distributor.files import Content, TaskFiles
+from disio.distributor.files import Content, Scripts, TaskFiles
 from disio.distributor.gate import account
 from disio.distributor.guests import Guests
 from disio.distributor.hub import Hub
@@ -35,7 +35,7 @@ class Parts:
     config: DistributorConfig
     distributor: str
     hub: Hub
-    scripts: dict[str, Content]
+    scripts: Scripts
     loader: Loader
     bundle: Bundle
     bundle_manifest: Content
@@ -84,7 +84,7 @@ def _keep_the_door(app: Quart, parts: Parts) -> None:
 def _add_files(app: Quart, parts: Parts) -> None:
     def _frame(name: str, policy: dict[str, str]) -> Response:
         return _file(
-            parts.scripts[name], headers.REVALIDATED, policy, headers.isolated(asked="isolated" in request.args)
+            parts.scripts.frames[name], headers.REVALIDATED, policy, headers.isolated(asked="isolated" in request.args)
         )
 
     @app.get("/disio.js")
@@ -93,12 +93,12 @@ def _add_files(app: Quart, parts: Parts) -> None:
         purposes = chain.from_iterable(parts.hub.purposes.values())
         return _file(parts.loader.current(language, purposes), headers.REVALIDATED, headers.BY_LANGUAGE)
 
-    @app.get("/worker/<path:name>")
-    async def script(name: str) -> Response:
-        content = parts.scripts.get(name)
-        if content is None or name.endswith(".html"):
+    @app.get("/worker/<path:path>")
+    async def script(path: str) -> Response:
+        content, constant = parts.scripts.find(path)
+        if content is None:
             raise NotFound
-        return _file(content, headers.REVALIDATED)
+        return _file(content, headers.IMMUTABLE if constant else headers.REVALIDATED)
 
     @app.get("/bridge.html")
     async def bridge() -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _PIECES_AHEAD: Final = 4
 _MISSING_SECONDS: Final = 2.0
 _MISSING_MOST: Final = 1000
 """For so long it is remembered of so many files that no manager has them."""
+_RELEASE_DIGITS: Final = 16
+_RELEASE: Final = re.compile(f"[0-9a-f]{{{_RELEASE_DIGITS}}}")
 _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -48,21 +51,49 @@ class Content:
         return cls(content_type, hashlib.sha256(content).hexdigest(), content, compressed(content))
 
 
-def scripts(folder: Path) -> dict[str, Content]:
-    """Our scripts, styles, frames and words by name: read once. Nothing else is ever served from there.
+@dataclass(frozen=True)
+class Scripts:
+    """Our scripts, styles, frames and words: read once. Nothing else is ever served from their folder.
 
-    Raises:
-        BundleError: the loader or a frame is missing.
+    Frames load their scripts from addresses with ``release`` in them, a hash of all, so that browsers may keep them
+    for ever; whoever asks without it, or with that of another release, is given what there is now.
     """
-    found = {
-        str(path.relative_to(folder)): Content.of(path.read_bytes(), _TYPES[path.suffix])
-        for pattern in ("*.js", "*.css", "*.html", "words/*.json")
-        for path in sorted(folder.glob(pattern))
-    }
-    for name in ("loader.js", "bridge.html", "cell.html"):
-        if name not in found:
-            raise BundleError(f"{folder / name} is missing: this installation of Disio is incomplete; install it anew")
-    return found
+
+    release: str
+    frames: Mapping[str, Content]
+    by_name: Mapping[str, Content]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Scripts":
+        """From the folder ``worker``.
+
+        Raises:
+            BundleError: a frame or its script is missing.
+        """
+        by_name = {
+            str(path.relative_to(folder)): Content.of(path.read_bytes(), _TYPES[path.suffix])
+            for pattern in ("*.js", "*.css", "words/*.json")
+            for path in sorted(folder.glob(pattern))
+        }
+        parts = (f"{name} {content.sha256}\n" for name, content in by_name.items())
+        release = hashlib.sha256("".join(parts).encode()).hexdigest()[:_RELEASE_DIGITS]
+        frames = {}
+        for name in ("bridge.html", "cell.html"):
+            missing = [each for each in (name, name.replace(".html", ".js")) if not (folder / each).is_file()]
+            if missing:
+                raise BundleError(
+                    f"{folder / missing[0]} is missing: this installation of Disio is incomplete; install it anew"
+                )
+            text = (folder / name).read_text("utf-8").replace('"/worker/', f'"/worker/{release}/')
+            frames[name] = Content.of(text.encode(), _TYPES[".html"])
+        return cls(release, frames, by_name)
+
+    def find(self, path: str) -> tuple[Content | None, bool]:
+        """What is at a path below ``/worker/``; whether it stays the same for ever."""
+        release, _, name = path.partition("/")
+        if _RELEASE.fullmatch(release):
+            return self.by_name.get(name), release == self.release
+        return self.by_name.get(path), False
 
 
 def bundle_files(bundle: Bundle) -> dict[str, Content]:

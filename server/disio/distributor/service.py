@@ -23,7 +23,7 @@ from disio.distributor.app import Parts, create_app
 from disio.distributor.config import DistributorConfig
 from disio.distributor.delivery import Delivery
 from disio.distributor.door import Door
-from disio.distributor.files import Content, TaskFiles, bundle_files, scripts
+from disio.distributor.files import Content, Scripts, TaskFiles, bundle_files
 from disio.distributor.guard import guard
 from disio.distributor.guests import Guests, refuse_public_trust
 from disio.distributor.hub import Hub
@@ -63,7 +63,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
     bundle = await asyncio.to_thread(load, config.bundle)
     if warning := await asyncio.to_thread(outdated, bundle):
         _log.warning(warning)
-    own_scripts = await asyncio.to_thread(scripts, asset("worker"))
+    own_scripts = await asyncio.to_thread(Scripts.read, asset("worker"))
     loader = await asyncio.to_thread(Loader.read, asset("worker"))
     listener = _listen(config.host, config.port)
     try:

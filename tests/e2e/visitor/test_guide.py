@@ -51,7 +51,7 @@ async def test_who_leaves_while_the_panel_comes_hears_nothing(visit: Visits, gri
         asked.set()
 
     async def hold(page: Page) -> None:
-        await page.route("**/worker/words/*.json", never)
+        await page.route("**/worker/*/words/*.json", never)
 
     attributes = {"data-consent": "granted"}
     async with visit(attributes=attributes, before=hold) as visitor:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -56,6 +57,24 @@ async def test_every_script_is_served(http: httpx.AsyncClient) -> None:
         answer = await http.get(f"/worker/{path.relative_to(folder)}")
         assert answer.content == path.read_bytes()
         assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("frame", ["/bridge.html", "/cell.html"])
+async def test_frames_load_scripts_that_browsers_keep(http: httpx.AsyncClient, frame: str) -> None:
+    """A frame names its release's scripts, kept for ever; for another release there is what is here now, not kept."""
+    text = (await http.get(frame)).text
+    addresses = re.findall(r'"(/worker/[^"]+)"', text)
+    assert len(addresses) > 5
+    for address in addresses:
+        answer = await http.get(address)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+    _, _, release, name = addresses[-1].split("/")
+    gone = "0" * len(release)
+    answer = await http.get(f"/worker/{gone}/{name}")
+    assert (answer.content, answer.headers["cache-control"]) == ((asset("worker") / name).read_bytes(), "no-cache")
+    for bad in (f"/worker/{release}/{gone}/{name}", f"/worker/{release}/", f"/worker/{release}/package.json"):
+        assert (await http.get(bad)).status_code == 404, bad
 
 
 async def test_cell_can_reach_nothing(http: httpx.AsyncClient, distributor: Distributor) -> None:

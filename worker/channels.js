@@ -18,7 +18,7 @@ export const BUNDLE_FILES = Object.freeze({
 /** The cell's own name for the source of `worker.js`, which comes to it the way that bundle files do. */
 export const WORKER_SOURCE = "worker.js";
 /** The scripts that it is made of, in their order. */
-export const WORKER_PARTS = Object.freeze(["throttle.js", "interrupt.js", "worker.js"]);
+export const WORKER_PARTS = Object.freeze(["throttle.js", "interrupt.js", "snapshot.js", "worker.js"]);
 
 /** Where an interpreter has its task's shared data. */
 export const DATA_FOLDER = "/data";

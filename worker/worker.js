@@ -8,7 +8,6 @@
 
 (() => {
   /** @typedef {import("./channels.js").FromWorker} FromWorker */
-  /** @typedef {{whole: Uint8Array<ArrayBuffer>, addFresh: (memory: ArrayBuffer) => void}} Snapshot whole once `addFresh` has the fresh memory */
 
   const HOME = "https://bundle.invalid/"; // where Pyodide believes its files to be; answered below, never resolved
   const EMPTY_WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
@@ -153,7 +152,7 @@
     let reason = files.snapshots.length > 0 ? "" : "this bundle has no snapshot";
     for (const snapshot of files.snapshots) {
       try {
-        pyodide = await load(files, expand(snapshot));
+        pyodide = await load(files, expandSnapshot(snapshot));
         enter();
         return reason;
       } catch (error) {
@@ -163,29 +162,6 @@
     pyodide = await load(files, null);
     enter();
     return reason;
-  }
-
-  /**
-   * The snapshot as it is served holds only what differs from the memory of a fresh instance (see pyodide_bundle/sparse.mjs).
-   * @param {ArrayBuffer} packed
-   * @returns {Snapshot}
-   */
-  function expand(packed) {
-    const [size, start, filled, count] = new Uint32Array(packed, 0, 4);
-    const runs = new Uint32Array(packed, 16, 2 * count);
-    const whole = new Uint8Array(size);
-    let at = 16 + 8 * count;
-    for (let run = 0; run < runs.length; run += 2) {
-      whole.set(new Uint8Array(packed, at, runs[run + 1]), runs[run]);
-      at += runs[run + 1];
-    }
-    /** @param {ArrayBuffer} memory */
-    const addFresh = (memory) => {
-      const words = new Uint32Array(whole.buffer, start, filled / 4);
-      const fresh = new Uint32Array(memory, 0, filled / 4);
-      for (let i = 0; i < words.length; i += 1) words[i] += fresh[i];
-    };
-    return { whole, addFresh };
   }
 
   /**

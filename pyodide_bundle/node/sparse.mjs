@@ -6,7 +6,7 @@
  *     size of the whole without the zeros at its end; where memory begins in it (before stands Pyodide's own header); bytes of fresh memory
  *     that are not zero; number of runs; then offset and length of each run; then the runs' bytes, one after the other.
  *
- * What is in the runs are the differences of 32-bit words. `worker/worker.js` has the browser's side of `expand` and `addFresh`.
+ * What is in the runs are the differences of 32-bit words. `worker/snapshot.js` has the browser's side of `expand` and `addFresh`.
  */
 const PAGE = 4096;
 const HEAD = 4;

@@ -6,7 +6,7 @@ const folder = new URL("../../../worker/", import.meta.url);
 const read = (/** @type {string} */ name) => readFileSync(new URL(name, folder), "utf8");
 
 test("the loader and the workers' scripts are classic scripts that import nothing statically", () => {
-  for (const name of ["loader.js", "throttle.js", "interrupt.js", "worker.js"]) assert.doesNotMatch(read(name), /^\s*(import|export)\b/m);
+  for (const name of ["loader.js", "throttle.js", "interrupt.js", "snapshot.js", "worker.js"]) assert.doesNotMatch(read(name), /^\s*(import|export)\b/m);
 });
 
 test("the frames ask early for every module that they will need", () => {

@@ -37,6 +37,7 @@ class Visits:
         self._left: dict[str, int] = {}
         self._saboteurs: set[str] = set()
         self._falsified: dict[int, bool] = {}
+        self._salt = b""
 
     async def run(self) -> None:
         """Compute until cancelled."""
@@ -46,8 +47,9 @@ class Visits:
         async for _ in self._dialer.changes():
             break  # it is linked now: what is sent before that is lost
         await self._dialer.send(hello)
-        while not isinstance(await self._dialer.receive(), grid.Welcome):
+        while not isinstance(welcome := await self._dialer.receive(), grid.Welcome):
             pass
+        self._salt = welcome.salt
         for _ in range(TABS):
             await self._arrive(self._rng.randrange(1, VISIT + 1))
         beats = asyncio.create_task(self._beat())
@@ -78,7 +80,14 @@ class Visits:
             self._saboteurs.add(name)
         self._left[name] = payloads
         await self._dialer.send(
-            grid.Joined(volunteer=name, site="", agent=Agent(browser="bench"), workers=1, network=f"net {name}")
+            grid.Joined(
+                volunteer=name,
+                site="",
+                agent=Agent(browser="bench"),
+                workers=1,
+                network=f"net {name}",
+                salt=self._salt,
+            )
         )
         await self._dialer.send(grid.Want([grid.Ask(name, 1)]))
 

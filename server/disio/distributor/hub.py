@@ -358,6 +358,7 @@ class Hub:
             workers=visit.workers,
             holding=visit.holding(link.manager),
             network=network_id(self._prefix, visit.address, visit.volunteer, link.salt),
+            salt=link.salt,
             key=visit.key,
             tasks=visit.tasks,
         )

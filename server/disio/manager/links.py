@@ -49,6 +49,8 @@ class Volunteer:
     workers: int
     since: float
     network: str | None = None
+    salt: bytes = b""
+    """What the name of its network was made with."""
     key: str = ""
     """The name of the operator's key that it holds."""
     tasks: frozenset[str] = frozenset()
@@ -142,6 +144,7 @@ class Links:
             message.workers,
             clock,
             network,
+            message.salt,
             message.key,
             frozenset(message.tasks),
         )

@@ -27,6 +27,8 @@ def match(ledger: Ledger, now: float) -> None:
         volunteer = links.volunteers.get(name)
         if volunteer is None or not volunteer.wanted or volunteer.fetching:
             continue
+        if volunteer.network is not None and volunteer.salt != ledger.store.salt:
+            continue  # one network would count twice, by its old and its new name; it is about to be announced anew
         if granted >= _GRANTS_A_ROUND:
             links.hungry[name] = None
             continue

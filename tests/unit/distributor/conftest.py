@@ -42,6 +42,7 @@ class ScriptedManager:
         self.auto_grant = 0
         self.auto_ack = False
         self.lie = b""
+        self.salt = b""
         self.seen: list[Any] = []
         self.granted: dict[int, str] = {}
         self._listener = Listener("127.0.0.1", port)
@@ -154,7 +155,8 @@ class ScriptedManager:
         match message:
             case grid.DistributorHello():
                 self._described.clear()
-                await self.send(grid.Welcome(version=grid.GRID_VERSION, manager=self.id, ready=self.ready))
+                welcome = grid.Welcome(version=grid.GRID_VERSION, manager=self.id, ready=self.ready, salt=self.salt)
+                await self.send(welcome)
             case grid.GetFile():
                 data = self.lie or self._files.get(message.sha256)
                 piece = None if data is None else data[message.offset : message.offset + CHUNK_BYTES]

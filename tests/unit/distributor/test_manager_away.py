@@ -144,6 +144,19 @@ async def test_restarted_manager_that_asks_who_we_are(manager: ScriptedManager, 
         assert (await manager.saw(grid.Want)).asks == [grid.Ask(browser.id, 3)]
 
 
+async def test_networks_are_named_anew(manager: ScriptedManager, distributor: Distributor) -> None:
+    """After a manager has changed its salt each volunteer is announced by a new name of its network, and by which."""
+    async with distributor.browser() as browser:
+        await browser.hello()
+        names = [await manager.saw(grid.Joined)]
+        for salt in (b"today", b"tomorrow"):
+            manager.salt = salt
+            await manager.send(grid.WhoAreYou())
+            names.append(await manager.saw(grid.Joined))
+        assert [joined.salt for joined in names] == [b"", b"today", b"tomorrow"]
+        assert len({joined.network for joined in names}) == 3
+
+
 async def test_full_spool(manager: ScriptedManager, make_distributor: Callable[..., Distributor]) -> None:
     """What does not fit the spool is not acknowledged, is kept in memory, and reaches the manager when it is back."""
     distributor = make_distributor(manager, limits=Limits(spool_bytes=1000))

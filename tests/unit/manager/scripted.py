@@ -102,6 +102,7 @@ class ScriptedDistributor:
         self, *volunteers: str, holding: dict[str, list[int]] | None = None, network: str | None = None, key: str = ""
     ) -> None:
         """Announce volunteers, each of a network of its own unless one is named."""
+        assert self.welcome is not None
         for volunteer in volunteers:
             await self.send(
                 grid.Joined(
@@ -111,6 +112,7 @@ class ScriptedDistributor:
                     workers=1,
                     holding=holding or {},
                     network=f"net of {volunteer}" if network is None else network,
+                    salt=self.welcome.salt,
                     key=key,
                 )
             )

@@ -80,7 +80,9 @@ class Joined(Message, tag="joined", kw_only=True):
 
     ``holding``: leases it says it still computes. ``tasks``: the only ones that its site computes for, by id, name
     or the unit's file; none: any. ``network`` names its network, the same for all volunteers of it: a hash with the
-    manager's salt; "" if each is its own. ``key``: the name of the operator's key that it holds, or "".
+    ``salt`` of the manager's last :class:`Welcome`; "" if each is its own. A volunteer whose network was named with
+    another salt is given nothing until it is announced anew. ``key``: the name of the operator's key that it holds,
+    or "".
     """
 
     volunteer: str
@@ -90,6 +92,7 @@ class Joined(Message, tag="joined", kw_only=True):
     holding: dict[str, list[int]] = field(default_factory=dict)
     tasks: list[str] = field(default_factory=list)
     network: str = ""
+    salt: bytes = b""
     key: str = ""
 
 

@@ -81,6 +81,10 @@ class Belief:
             group.doubted_stints += [(number, *stint) for stint in outcome.shaken]
             task.doubts += 1
             self.doubts.put_nowait(Doubts(task, blacklisted, outcome.shaken))
+        for volunteer, payload in outcome.vain:
+            for lease, holder in self._book.leases_of(number, payload):
+                if holder == volunteer:
+                    self.revoke(task, lease, volunteer, payload)
 
     def take(self, task: Task, answer: Answer) -> None:
         """An answer has come: it is a vote, or to be compared with others first."""
@@ -143,7 +147,7 @@ class Belief:
         self._store.group.closed.extend((lease,) for lease in leases)
 
     def revoke(self, task: Task, lease: int, volunteer: str, payload: int) -> None:
-        """Take back an open lease whose payload is settled."""
+        """Take back an open lease of which no more can come."""
         self._book.close(lease)
         self.close([lease])
         task.queue.leased -= 1

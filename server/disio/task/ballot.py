@@ -97,12 +97,16 @@ class Outcome:
     memory is to be given to :meth:`disio.task.jury.Jury.recall`."""
     shaken: list[tuple[str, int]] = field(default_factory=list)
     """Stints (volunteer, number) that are not wholly in memory and that less speaks for: as above."""
+    vain: list[tuple[str, int]] = field(default_factory=list)
+    """Leases (volunteer, payload) of which no vote can come any more, as they go on from a state of somebody who is
+    blacklisted now. They are to be taken back."""
 
     def extend(self, later: "Outcome") -> None:
         """Take in what changed afterwards, but for the vote."""
         self.verdicts += later.verdicts
         self.voters += later.voters
         self.shaken += later.shaken
+        self.vain += later.vain
 
 
 @dataclass(slots=True, eq=False)

@@ -264,7 +264,10 @@ class Judge:
         voter.stint = None
 
     def _withdraw(self, ballot: Ballot, blacklisted: Voter, outcome: Outcome) -> None:
-        """What others answered falls with the one on whose state it rests; they get no second vote on it."""
+        """What others answered falls with the one on whose state it rests; they get no second vote on it.
+
+        Who is still at it from there computes in vain, and may begin anew.
+        """
         for vote in [vote for vote in ballot.votes.values() if blacklisted.name in vote.rests_on]:
             ballot.take_back(vote)
             vote.voter.contested.discard(ballot.payload)
@@ -272,6 +275,9 @@ class Judge:
             if ballot.accepted == vote.digest:
                 self.note_agreement(ballot, outcome)
             self.due([ballot])
+        for holder in sorted(ballot.holders - {blacklisted.name}):
+            if blacklisted.name in self._voters[holder].leases[ballot.payload].rests_on:
+                outcome.vain.append((holder, ballot.payload))
 
     def want(self, ballot: Ballot) -> None:
         """Ask for as many votes as would do if all that is under way turns out as usual."""

@@ -127,6 +127,29 @@ async def test_a_vote_falls_with_the_one_on_whose_state_it_rests(tmp_path: Path)
         assert answers == {index: 2 * index for index in range(5)}
 
 
+async def test_a_lease_that_rests_on_a_blacklisted_volunteers_state_is_called_back(tmp_path: Path) -> None:
+    """Its volunteer is told to stop as soon as that is known, and what it answers all the same is no vote."""
+    async with linked(tmp_path, "bad", "v1") as one:
+        task = (await one.submit(UNIT, {"stop": 4}, checking=CHECKED)).task
+        [begun] = await one.leases("bad", 1)
+        await keep_and_leave(one, tmp_path, "bad", begun, "spoilt")
+        [resumed] = await one.leases("v1", 1)
+        assert (resumed.index, decode(resumed.state)) == (begun.index, "spoilt")
+        await one.join("bad")
+        [lease] = await one.leases("bad", 1)
+        await one.answer("bad", [lease], lambda _: "wrong")
+        await one.join("lab", key="lab")
+        async with one.working(["lab"], lambda value: value * 2):
+            called_back = grid.Revoke(task, "v1", [resumed.lease])
+            await one.until(lambda: called_back in one.messages)
+            await one.answer("v1", [resumed], lambda _: "wrong")
+            await one.until(lambda: resumed.lease in one.rejected)
+            view = await one.ended(task)
+        assert (view.accepted, view.blacklisted) == (4, 1)
+        assert "v1" not in {vote.volunteer for vote in (await ballot(one, task, begun.index)).votes}
+        assert rows(tmp_path, "SELECT standing FROM voters WHERE volunteer = 'v1'") == [("good",)]
+
+
 async def test_a_late_answer_rests_on_what_its_lease_did(tmp_path: Path) -> None:
     """A lease that was given with a state and given back is no independent vote when it is answered after all."""
     async with linked(tmp_path, "v1", "v2", "v3") as one:

@@ -41,6 +41,10 @@ class Court:
             if verdict.digest is not None:
                 self.states = {key: hands for key, hands in self.states.items() if key[0] != verdict.payload}
         self.voters.update({row.volunteer: row for row in outcome.voters})
+        for name, payload in outcome.vain:
+            if payload in self.held[name]:
+                self.held[name].remove(payload)
+                self.store(self.jury.give_back(name, payload, recalled=True))
         bad = {row.volunteer for row in outcome.voters if row.standing is Standing.BLACKLISTED}
         stints = set(outcome.shaken)
         rows = [
@@ -116,6 +120,13 @@ class Court:
     def check(self) -> None:
         """What holds at any time."""
         jury = self.jury
+        rested_on = [
+            jury.voters[name]
+            for voter in jury.voters.values()
+            for holding in voter.leases.values()
+            for name in holding.rests_on
+        ]
+        assert all(voter.standing is not Standing.BLACKLISTED for voter in rested_on), "somebody computes in vain"
         for payload, digest in self.verdicts.items():
             rows = jury.votes(payload)
             if not rows:

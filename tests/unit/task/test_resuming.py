@@ -119,6 +119,28 @@ def test_an_answer_to_a_lease_that_rests_on_the_blacklisted_is_no_vote() -> None
     assert court.rests_on["c", 0] == NOBODY
 
 
+def test_whoever_goes_on_from_a_state_of_the_blacklisted_is_called_back() -> None:
+    """It need not compute to the end in vain: it is told at once, and may begin anew, as everybody else may."""
+    court = court_of("a", "b", "c")
+    begin(court, "a")
+    court.take("b")
+    assert court.rests_on["b", 0] == {"a"}
+    court.jury.add([1])
+    court.join("a")
+    assert court.take("a") == [1]
+    court.answer("a", 1, WRONG)
+    court.join("lab", trusted=True)
+    assert court.jury.lease("lab", 1)
+    assert court.answer("lab", 1).vain == [("b", 0)]
+    assert court.voters["a"].standing is Standing.BLACKLISTED
+    assert court.held["b"] == []
+    assert court.jury.voters["b"].picky_from is None, "it withheld nothing"
+    court.check()
+    assert court.take("b") == [0]
+    assert court.rests_on["b", 0] == NOBODY
+    assert court.answer("b", 0).vote is not None
+
+
 def test_losing_with_a_state_of_somebody_else_is_no_proof() -> None:
     """Nobody is blacklisted for one answer that many had a part in; who has a part in five of them is."""
     court = court_of("mallory")

@@ -1,4 +1,4 @@
-"""Every format of results says how many gave the accepted answer, as the trace of each answer does."""
+"""Every format of results, and the Python clients, say who gave the accepted answer, as the trace of each answer does."""
 
 import asyncio
 import csv
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from disio.client import Ballot, Client
+from disio.errors import NotFoundError
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 
@@ -71,3 +73,28 @@ async def test_files_say_how_many_agreed(tmp_path: Path) -> None:
             told = await command("results", task.id, "--format", name, "-o", path)
             assert told.returncode == 0, told.stderr
             assert read(path) == agreed, name
+        for order in ("index", "completed"):
+            found = [result async for result in task.results(order=order)]
+            assert [result.votes for result in found] == [agreed[result.index] for result in found], order
+        assert [result.votes async for result in grid.client.results(task.id)] == agreed
+        ballot = await task.votes(7)
+        assert len(stood_for(ballot)) == agreed[7]
+        assert ballot.reason.startswith("Accepted:")
+        with pytest.raises(NotFoundError, match="99"):
+            await task.votes(99)
+        assert await asyncio.to_thread(read_by_the_blocking_client, grid.client.url, task.id) == (
+            agreed,
+            stood_for(traces[7]),
+        )
+
+
+def stood_for(ballot: Ballot) -> list[str]:
+    """Who gave the accepted answer."""
+    return [vote.volunteer for vote in ballot.votes if vote.stands]
+
+
+def read_by_the_blocking_client(url: str, task: str) -> tuple[list[int], list[str]]:
+    """How many agreed on each payload, and who on one."""
+    with Client(url) as client:
+        seen = client.task(task)
+        return [result.votes for result in seen.results()], stood_for(seen.votes(7))

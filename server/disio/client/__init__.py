@@ -7,11 +7,12 @@ from disio.client.core import PayloadsFailedError, TaskFailedError, WaitTimeoutE
 from disio.client.executor import Executor
 from disio.client.models import Event, Failure, Log, Result
 from disio.client.task import Task
-from disio.wire.api import Distributor, Grid, Manager, Volunteer
+from disio.wire.api import Ballot, Distributor, Grid, Manager, Volunteer, Vote
 
 __all__ = [
     "AsyncClient",
     "AsyncTask",
+    "Ballot",
     "Client",
     "Distributor",
     "Event",
@@ -25,5 +26,6 @@ __all__ = [
     "Task",
     "TaskFailedError",
     "Volunteer",
+    "Vote",
     "WaitTimeoutError",
 ]

@@ -119,6 +119,16 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         """Payloads that were set aside until now, with their last failure."""
         return self._client.failures(self.id)
 
+    async def votes(self, index: int) -> api.Ballot:
+        """Every vote for a payload, and why its answer is accepted or not.
+
+        Who agreed on it: those of its ``votes`` that ``stand``.
+
+        Raises:
+            NotFoundError: the task has no such payload.
+        """
+        return await self._client.votes(self.id, index)
+
     async def logs(self) -> AsyncIterator[Log]:
         """What the unit printed, as it comes, payload by payload as completed, until the task has no more."""
         async for seen in self.outcomes(payloads=False):

@@ -11,7 +11,8 @@ from disio.wire import api, grid
 class Result:
     """One accepted result: ``value`` is what ``run(payload)`` returned, ``ms`` its computing time.
 
-    ``settled`` is when it was accepted, in microseconds of Unix time.
+    ``settled`` is when it was accepted, in microseconds of Unix time; ``votes``: how many gave this answer until it was
+    read. Who they are, the task tells: ``task.votes(index)``.
     """
 
     index: int
@@ -21,6 +22,7 @@ class Result:
     volunteer: str
     log: str
     settled: int
+    votes: int
 
     @classmethod
     def from_line(cls, line: api.ResultLine) -> "Result":
@@ -33,6 +35,7 @@ class Result:
             volunteer=line.volunteer,
             log=line.log,
             settled=line.settled,
+            votes=line.votes,
         )
 
     @classmethod
@@ -46,6 +49,7 @@ class Result:
             volunteer=seen.volunteer,
             log=seen.log,
             settled=seen.settled,
+            votes=seen.votes,
         )
 
 

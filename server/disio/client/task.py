@@ -107,6 +107,16 @@ class Task(api.Task, kw_only=True, dict=True):
         """Payloads that were set aside until now, with their last failure."""
         return self._client.failures(self.id)
 
+    def votes(self, index: int) -> api.Ballot:
+        """Every vote for a payload, and why its answer is accepted or not.
+
+        Who agreed on it: those of its ``votes`` that ``stand``.
+
+        Raises:
+            NotFoundError: the task has no such payload.
+        """
+        return self._client.votes(self.id, index)
+
     def logs(self) -> Iterator[Log]:
         """What the unit printed, as it comes, payload by payload as completed, until the task has no more."""
         for seen in self.outcomes(payloads=False):

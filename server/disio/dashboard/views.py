@@ -97,6 +97,7 @@ def outcome(view: grid.OutcomeView) -> api.OutcomeLine:
         ms=view.ms,
         volunteer=view.volunteer,
         log=view.log,
+        votes=view.votes,
     )
     if view.payload:
         line.payload, line.payload_encoded = readable(view.payload), api.to_base64(view.payload)

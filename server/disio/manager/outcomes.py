@@ -67,4 +67,5 @@ def _view(row: Any) -> OutcomeView:
         ms=row["ms"],
         volunteer=row["volunteer"],
         log=row["log"] or "",
+        votes=row["votes"],
     )

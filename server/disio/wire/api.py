@@ -208,7 +208,8 @@ class ResultLine(Struct, kw_only=True):
 class OutcomeLine(Struct, kw_only=True, omit_defaults=True):
     """One settled payload: accepted with its ``result``, or set aside with ``failure`` (kind and message).
 
-    ``settled`` is when, in microseconds of Unix time: what a later request gives as ``after``.
+    ``settled`` is when, in microseconds of Unix time: what a later request gives as ``after``. ``votes``: how many gave
+    this answer until then, or failed.
     """
 
     index: int
@@ -222,6 +223,7 @@ class OutcomeLine(Struct, kw_only=True, omit_defaults=True):
     ms: float = 0.0
     volunteer: str = ""
     log: str = ""
+    votes: int = 0
 
 
 class EventLine(Struct, kw_only=True):

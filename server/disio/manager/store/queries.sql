@@ -397,13 +397,11 @@ WITH page AS (
     CROSS JOIN results r ON r.lease = v.lease
 )
 SELECT page.idx, p.data AS payload, r.data AS answer, r.ms, r.volunteer, r.log, page.settled,
-    max(1, (
-        SELECT count(*) FROM votes one CROSS JOIN votes v ON v.task = :task AND v.idx = page.idx AND v.digest = one.digest
-        WHERE one.task = :task AND one.idx = page.idx AND one.lease = page.lease
-    )) AS votes
+    max(1, a.votes) AS votes
 FROM page
 CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
 CROSS JOIN results r ON r.lease = page.lease
+CROSS JOIN agreed a ON a.task = :task AND a.idx = page.idx
 WHERE page.bytes <= :bytes OR page.idx = (SELECT min(idx) FROM page)
 ORDER BY page.idx;
 
@@ -428,10 +426,12 @@ WITH page AS (
     CROSS JOIN payloads p ON p.task = :task AND p.idx = v.idx
     CROSS JOIN results r ON r.lease = v.lease
 )
-SELECT page.idx, page.settled, page.state, r.data, iif(:payloads, p.data, x'') AS payload, r.ms, r.volunteer, r.log
+SELECT page.idx, page.settled, page.state, r.data, iif(:payloads, p.data, x'') AS payload, r.ms, r.volunteer, r.log,
+    max(1, a.votes) AS votes
 FROM page
 CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
 CROSS JOIN results r ON r.lease = page.lease
+CROSS JOIN agreed a ON a.task = :task AND a.idx = page.idx
 WHERE page.bytes <= :bytes OR page.idx = (SELECT min(idx) FROM page)
 ORDER BY page.idx;
 
@@ -448,10 +448,12 @@ WITH page AS (
     CROSS JOIN payloads p ON p.task = :task AND p.idx = v.idx
     CROSS JOIN results r ON r.lease = v.lease
 )
-SELECT page.idx, page.settled, page.state, r.data, iif(:payloads, p.data, x'') AS payload, r.ms, r.volunteer, r.log
+SELECT page.idx, page.settled, page.state, r.data, iif(:payloads, p.data, x'') AS payload, r.ms, r.volunteer, r.log,
+    max(1, a.votes) AS votes
 FROM page
 CROSS JOIN payloads p ON p.task = :task AND p.idx = page.idx
 CROSS JOIN results r ON r.lease = page.lease
+CROSS JOIN agreed a ON a.task = :task AND a.idx = page.idx
 WHERE page.bytes <= :bytes OR page.settled = (SELECT min(settled) FROM page)
 ORDER BY page.settled;
 

@@ -298,7 +298,7 @@ class Store:
     ) -> list[sqlite3.Row]:
         """Settled payloads after an index, or after a time of settling, in that order; about PAGE_BYTES at most.
 
-        Columns: idx, settled, state, data, payload (empty unless asked for), ms, volunteer, log.
+        Columns: idx, settled, state, data, payload (empty unless asked for), ms, volunteer, log, votes.
         """
         read = queries.get_outcomes_by_index if by == "index" else queries.get_outcomes_by_settled
         rows = read(self._reader, task=task, after=after, limit=limit, bytes=PAGE_BYTES, payloads=payloads)

@@ -146,7 +146,8 @@ class OutcomeView(Struct, array_like=True, frozen=True, gc=False):
 
     ``settled`` is when, in microseconds of Unix time: no two outcomes of a manager have the same, later ones have
     larger ones. ``accepted``: ``data`` is the answer in codec bytes; else it was set aside, and ``data`` is its last
-    failure (JSON, as in ``wire.volunteer``). ``payload`` is empty where it was not asked for.
+    failure (JSON, as in ``wire.volunteer``). ``payload`` is empty where it was not asked for. ``votes``: how many gave
+    this answer, when it was asked; of what was set aside, how many failed.
     """
 
     index: int
@@ -157,6 +158,7 @@ class OutcomeView(Struct, array_like=True, frozen=True, gc=False):
     ms: float
     volunteer: str
     log: str
+    votes: int
 
 
 class OutcomePage(Message, tag="outcome_page"):

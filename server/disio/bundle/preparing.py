@@ -7,7 +7,7 @@ nothing is proven, and browsers import everything anew: slower, and the same res
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -85,15 +85,24 @@ class Workshop:
         data = pack(root, contents)
         return self._made([(name, "", self._key(root, hashlib.sha256(data).hexdigest()), root, data)])[0]
 
-    def imported(self, packed: Sequence[Packed], imports: Sequence[str], *, wanted: bool = True) -> Imported:
+    def imported(
+        self, packed: Sequence[Packed], imports: Sequence[str], surely: Collection[str] = (), *, wanted: bool = True
+    ) -> Imported:
         """Prove that a unit's imports work with these packages, and keep a snapshot in which they are done, if wanted.
+
+        Args:
+            packed: its packages.
+            imports: what it imports. What is in none of the packages it may know how to do without,
+            surely: but for these.
+            wanted: whether to make a snapshot.
 
         Raises:
             UnitError: an import fails; the message has its traceback.
         """
         if self._node is None:
             return Imported(None, why="there is no Node.js 18 or newer on this machine")
-        names = [name for name in imports if any(name.partition(".")[0] in package.modules for package in packed)]
+        there = {module for package in packed for module in package.modules}
+        names = [name for name in imports if name in surely or name.partition(".")[0] in there]
         pure = {module for package in packed if package.pure for module in package.modules}
         can = [name for name in names if wanted and name.partition(".")[0] in pure]
         key = hashlib.sha256(

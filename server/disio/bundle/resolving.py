@@ -7,6 +7,7 @@ is what pip finds: pure wheels, and wheels built for this Pyodide. What pip says
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -156,6 +157,13 @@ def _pip(wanted: Sequence[Requirement], wheels: Sequence[Path], distribution: Di
         done = run_tool(arguments, "pip")
     if done.returncode != 0:
         raise UnitError(_reason(done.stderr, done.stdout, distribution))
+    for name, version, extra in _EXTRA_MISSING.findall(done.stderr):
+        if extra in named.get(canonicalize_name(name), Requirement(name)).extras:
+            raise UnitError(
+                f"{name} {version} has no extra {extra!r}, and is the newest that fits browsers: newer ones, or what "
+                f"they need, have no wheel for {distribution.platform}. Depend on {name} without the extra, and on "
+                "what you use of it"
+            )
     return sorted(folder.glob("*.whl"))
 
 
@@ -193,7 +201,11 @@ def run_tool(arguments: Sequence[str], name: str) -> "subprocess.CompletedProces
 
 def _reason(stderr: str, stdout: str, distribution: Distribution) -> str:
     """What pip said, without its advice and what is beside the point."""
-    lines = [line.removeprefix("ERROR: ").strip() for line in stderr.splitlines() if line.startswith(("ERROR: ", " "))]
+    lines = [
+        line.removeprefix("ERROR: ").strip().rstrip(".")
+        for line in stderr.splitlines()
+        if line.startswith(("ERROR: ", " "))
+    ]
     kept = [line for line in dict.fromkeys(lines) if line and not line.startswith(_ADVICE)]
     _, _, causes = stdout.partition("The conflict is caused by:\n")
     kept += [line.strip() for line in causes.partition("\n\n")[0].splitlines()]
@@ -207,6 +219,8 @@ def _reason(stderr: str, stdout: str, distribution: Distribution) -> str:
     )
 
 
+_EXTRA_MISSING: Final = re.compile(r"^WARNING: (\S+) (\S+) does not provide the extra '(.+)'$", re.MULTILINE)
+"""pip goes back to ever older versions until one has all that it needs, and takes one without the extra at last."""
 _ADVICE: Final = ("To fix this", "1. ", "2. ", "Location ", "ResolutionImpossible")
 
 

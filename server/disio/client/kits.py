@@ -96,7 +96,7 @@ def _with_packages(bare: Prepared, metadata: Metadata, report: Report) -> Prepar
     if unit.contents:
         packed.append(workshop.pack_of(unit.module, dict(unit.contents), distribution))
     report("importing them as browsers will")
-    imported = workshop.imported(packed, unit.imports(), wanted=metadata.snapshot)
+    imported = workshop.imported(packed, unit.imports(), unit.surely_imports(), wanted=metadata.snapshot)
     packs = []
     for one in packed:
         packs.append(Pack(name=one.name, version=one.version, sha256=one.sha256, size=one.size))

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -51,15 +51,22 @@ class UnitSource:
         """The modules that it imports, by their absolute names, in their order; each once."""
         texts = [self.source]
         texts += [data.decode("utf-8", "replace") for name, data in self.contents.items() if name.endswith(".py")]
-        names: dict[str, None] = {}
-        for text in texts:
-            for node in ast.walk(_parsed(text)):
-                if isinstance(node, ast.Import):
-                    names.update(dict.fromkeys(alias.name for alias in node.names))
-                elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                    names[node.module] = None
+        nodes = (node for text in texts for node in ast.walk(_parsed(text)))
+        return self._others(name for node in nodes for name in _imported(node))
+
+    def surely_imports(self) -> list[str]:
+        """Of these, what executing its own text cannot do without: what stands at the top, under no condition."""
+        return self._others(name for node in _parsed(self.source).body for name in _imported(node))
+
+    def _others(self, names: Iterable[str]) -> list[str]:
         own = self.name
-        return [name for name in names if not own or name.partition(".")[0] != own]
+        return [name for name in dict.fromkeys(names) if not own or name.partition(".")[0] != own]
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
 
 
 def _parsed(text: str) -> ast.Module:

@@ -28,6 +28,7 @@ from time import monotonic
 from typing import Any, BinaryIO, Final
 
 from disio.errors import UnitError
+from disio.unit import read_only
 from disio.unit.runner import Session, open_unit
 
 STEP_SECONDS: Final = 0.05
@@ -80,6 +81,7 @@ class _Child:
         os._exit(0)
 
     def _open(self, head: dict[str, Any], data: bytes) -> None:
+        read_only.keep(json.loads(head["info"]).get("files", {}).values())
         self._session = open_unit(data.decode(), head["info"])
         self._session.hooks.checkpoint = self._keep
         failed = self._session.load_failure

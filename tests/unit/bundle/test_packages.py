@@ -212,6 +212,31 @@ def test_an_import_that_fails_in_browsers_is_told(tmp_path: Path) -> None:
         kits.prepare(sources.read(path, None, None))
 
 
+def test_an_import_that_no_package_has_is_told(tmp_path: Path) -> None:
+    """What the unit imports at the top has to come with its packages, or with Python; what it can do without need not."""
+    if not kits.has_node():
+        pytest.skip("there is no Node, so imports are not tried")
+    made = wheels.wheel(tmp_path, "here")
+    named = f'# [tool.disio]\n# packages = ["{made.name}"]\n'
+    optional = "try:\n    import elsewhere\nexcept ImportError:\n    elsewhere = None\n"
+    path = unit(tmp_path, "", f"import csv\nimport here\n{optional}def run(payload): return here.VALUE\n", named)
+    assert kits.prepare(sources.read(path, None, None)).kit.snapshot is not None
+    path = unit(tmp_path, "", "import here\nimport elsewhere.parts\ndef run(payload): pass\n", named)
+    with pytest.raises(UnitError, match=r"(?s)elsewhere.parts cannot be imported .*No module named 'elsewhere'"):
+        kits.prepare(sources.read(path, None, None))
+
+
+def test_an_extra_that_only_other_versions_have_is_told(
+    distribution: Distribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip would take an old version without the extra, of which the unit would learn in browsers."""
+    wheels.wheel(tmp_path, "plain")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert [chosen.name for chosen in resolve(["plain"], [], distribution, tmp_path / "plain")] == ["plain"]
+    with pytest.raises(UnitError, match=r"plain 1.0 has no extra 'fast', and is the newest that fits browsers"):
+        resolve(["plain[fast]"], [], distribution, tmp_path / "extra")
+
+
 @pytest.mark.parametrize("name", ["../x.py", "/x.py", "a/../../x.py"])
 def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     """Neither a wheel nor a pack gets a file beside its folder."""

@@ -181,3 +181,39 @@ def test_only_the_first_payloads() -> None:
     ran = run(source, limit=3)
     assert [result.value for result in ran.results] == [0, 1, 2]
     assert [codec.decode(result.payload) for result in ran.results] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "open(path, 'a')",
+        "open(path, 'r+b')",
+        "os.remove(path)",
+        "os.rename(path, path + '.old')",
+        "os.truncate(path, 0)",
+    ],
+)
+def test_shared_data_is_read_only(tmp_path: Path, change: str) -> None:
+    """A unit reads the researcher's own file, and cannot change it by mistake; its other files are its own."""
+    shared = tmp_path / "numbers.txt"
+    shared.write_text("1 2 3")
+    done = run(
+        f"""
+        import os, tempfile
+        def run(payload, ctx):
+            path = ctx.data("numbers")
+            with tempfile.TemporaryFile("w") as scratch:
+                scratch.write("mine")
+            if payload:
+                {change}
+            return open(path).read()
+        """,
+        {"payloads": [0, 1]},
+        data={"numbers": shared},
+    )
+    assert [result.value for result in done.results] == ["1 2 3"]
+    assert [failure.message for failure in done.failures] == [
+        f"OSError: [Errno 30] shared data is read-only: '{shared}'"
+    ]
+    assert shared.read_text() == "1 2 3"
+    assert [path.name for path in tmp_path.iterdir()] == ["numbers.txt"]

@@ -1,4 +1,4 @@
-"""Every format of results, and the Python clients, say who gave the accepted answer, as the trace of each answer does."""
+"""Every format of results, and the Python clients, say who gave an accepted answer, as its trace does."""
 
 import asyncio
 import csv

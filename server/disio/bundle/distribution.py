@@ -163,8 +163,8 @@ class Distribution:
             return kept
         raise BundleError(
             f"{package.name} {package.version} of Pyodide's distribution cannot be had: {'; '.join(missing)}. "
-            f"Set {MIRROR} to a folder or an address that has {package.file_name}; or, if the package index has another "
-            f"version for browsers, ask for that one, such as '{package.name}>{package.version}'"
+            f"Set {MIRROR} to a folder or an address that has {package.file_name}; or, if the package index has "
+            f"another version for browsers, ask for that one, such as '{package.name}>{package.version}'"
         )
 
     def write_stubs(self, folder: Path) -> None:

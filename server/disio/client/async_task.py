@@ -30,6 +30,9 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         client: AsyncClient = self.__dict__["client"]
         return client
 
+    def __repr__(self) -> str:
+        return core.described(self)
+
     async def refresh(self) -> Self:
         """Look at the task again."""
         core.update(self, await self._client.task(self.id))

@@ -256,6 +256,14 @@ def not_whole(task: api.Task, failures: Sequence[Failure]) -> PayloadsFailedErro
     )
 
 
+def described(task: api.Task) -> str:
+    """A task in one line, as an interpreter or a notebook shows it."""
+    failed = f", {task.failed:,} failed" if task.failed else ""
+    more = "" if task.split_done else " so far"
+    counts = f"{task.accepted:,} of {task.payloads:,} payloads{more} accepted{failed}"
+    return f"<{type(task).__name__} {task.id} {task.name!r}: {task.state}, {counts}>"
+
+
 def update(task: api.Task, seen: api.Task) -> None:
     """Bring what is known of a task to what was seen of it now."""
     for name in api.Task.__struct_fields__:

@@ -30,6 +30,9 @@ class Task(api.Task, kw_only=True, dict=True):
         client: Client = self.__dict__["client"]
         return client
 
+    def __repr__(self) -> str:
+        return core.described(self)
+
     def refresh(self) -> Self:
         """Look at the task again."""
         core.update(self, self._client.task(self.id))

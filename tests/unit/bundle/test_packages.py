@@ -213,7 +213,7 @@ def test_an_import_that_fails_in_browsers_is_told(tmp_path: Path) -> None:
 
 
 def test_an_import_that_no_package_has_is_told(tmp_path: Path) -> None:
-    """What the unit imports at the top has to come with its packages, or with Python; what it can do without need not."""
+    """What the unit imports at the top comes with its packages or with Python; what it can do without need not."""
     if not kits.has_node():
         pytest.skip("there is no Node, so imports are not tried")
     made = wheels.wheel(tmp_path, "here")
@@ -229,7 +229,7 @@ def test_an_import_that_no_package_has_is_told(tmp_path: Path) -> None:
 def test_an_extra_that_only_other_versions_have_is_told(
     distribution: Distribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pip would take an old version without the extra, of which the unit would learn in browsers."""
+    """Left alone, pip would take an old version without the extra, of which the unit would learn in browsers."""
     wheels.wheel(tmp_path, "plain")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     assert [chosen.name for chosen in resolve(["plain"], [], distribution, tmp_path / "plain")] == ["plain"]

@@ -29,6 +29,7 @@ async def test_an_open_task_takes_payloads_until_it_is_closed(grid: Grid) -> Non
     """Payloads that are added later are computed at once; the task ends once it is closed."""
     task = await grid.client.submit(source=SUM, open=True)
     assert (task.open, task.state, task.split_done) == (True, "running", False)
+    assert repr(task) == f"<AsyncTask {task.id} 'unit': running, 0 of 0 payloads so far accepted>"
     await task.add([1, 2])
     results = task.results()
     assert [(await anext(results)).value, (await anext(results)).value] == [1, 4]

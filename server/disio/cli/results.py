@@ -36,7 +36,13 @@ def results(
     answer: Annotated[bool, typer.Option("--answer", help="What the unit's reduce returned.")] = False,
     why: Annotated[
         int | None,
-        typer.Option("--why", metavar="INDEX", help="Every vote for a payload, and why it is accepted or not.", min=0),
+        typer.Option(
+            "--why",
+            metavar="INDEX",
+            help="Every vote for a payload, and why it is accepted or not.",
+            min=0,
+            max=MAX_INTEGER,
+        ),
     ] = None,
     as_json: JsonOption = False,
     after: Annotated[int, typer.Option(help="Only what comes after this index.", min=-1, max=MAX_INTEGER)] = -1,
@@ -61,11 +67,12 @@ def results(
       disio results m4n8gr-1 --answer -o picture.png
       disio results m4n8gr-1 --why 17
     """
-    if failures and answer:
-        raise UsageError("choose one of --failures and --answer")
-    if format != "ndjson" and (failures or answer):
-        raise UsageError(f"--format {format} is for results; failures and answers come as JSON")
-    if (resume or format in FORMATS) and (target is None or failures or answer):
+    others = failures or answer or why is not None
+    if failures + answer + (why is not None) > 1:
+        raise UsageError("choose one of --failures, --answer and --why")
+    if format != "ndjson" and others:
+        raise UsageError(f"--format {format} is for results; failures, answers and votes come as JSON")
+    if (resume or format in FORMATS) and (target is None or others):
         raise UsageError("name the file with -o: --resume and the formats sqlite, parquet, npy and npz need one")
     with Client(url) as client:
         if why is not None:

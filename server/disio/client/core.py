@@ -14,6 +14,7 @@ import platformdirs
 from disio.client.models import Failure
 from disio.errors import DisioError, ProtocolError, UnitWarning, UnreachableError, UsageError
 from disio.unit import codec
+from disio.unit.checking import read_checking
 from disio.wire import api
 from disio.wire.kit import Kit
 
@@ -111,6 +112,7 @@ def submission(
 
     Raises:
         UsageError: it is no text in UTF-8, or too large.
+        UnitError: how answers are to be checked is not said by the names and kinds of values that there are.
         CodecError: a parameter is no value that can travel.
     """
     body = api.TaskSubmission(
@@ -123,7 +125,7 @@ def submission(
         open=open,
         sites=list(sites),
         kit=kit,
-        checking=dict(checking or {}),
+        checking=read_checking(checking or {}, "").stated(),  # here, as JSON has no word for NaN
     )
     try:
         encoded = api.encode(body)

@@ -9,8 +9,9 @@ is the share of bad answers and ``s`` the share of payloads that they falsify. d
 
 import functools
 import math
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from disio.errors import UsageError
 from disio.unit.checking import Checking
@@ -19,6 +20,8 @@ MOST_VOTES = 64
 """More votes than this for one payload are never asked for at once."""
 MOST_LEASES = 1000
 """No stint is longer."""
+KEY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What the key of an operator's volunteers may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,12 @@ class Rules:
             raise UsageError(f"stint is {self.stint}: give from 2 to {MOST_LEASES} leases")
         if self.check_share is not None and not 0 <= self.check_share <= 0.5:
             raise UsageError(f"check_share is {self.check_share:g}: give a share from 0 to 0.5")
+        for key in () if isinstance(self.trust_volunteers, bool) else self.trust_volunteers:
+            if not KEY_NAME.fullmatch(key):
+                raise UsageError(
+                    f"trust_volunteers has {key[:80]!r}, which names no key: "
+                    "give the NAME with which `disio keys volunteer NAME` made it"
+                )
 
     @classmethod
     def of(cls, *stated: Checking) -> "Rules":

@@ -177,6 +177,9 @@ async def test_cancel(desk: Desk) -> None:
         (("results", "zzzzzz-1", "-o", "/nowhere/file"), 1, "zzzzzz-1"),
         (("results", "zzzzzz-1", "--answer", "--failures"), 2, "--answer"),
         (("results", "zzzzzz-1", "--failures", "--format", "csv"), 2, "csv"),
+        (("results", "zzzzzz-1", "--why", 0), 1, "zzzzzz-1"),
+        (("results", "zzzzzz-1", "--why", 0, "--answer"), 2, "--why"),
+        (("results", "zzzzzz-1", "--why", 0, "--format", "csv"), 2, "csv"),
         (("cancel", "zzzzzz-1"), 1, "zzzzzz-1"),
         (("submit", "missing.py"), 2, "missing.py"),
         (("submit", __file__), 1, "run"),
@@ -191,7 +194,7 @@ async def test_what_cannot_be_done_is_one_line(desk: Desk, arguments: tuple[str,
     assert says in told.stderr
 
 
-@pytest.mark.parametrize("option", ["--after", "--limit"])
+@pytest.mark.parametrize("option", ["--after", "--limit", "--why"])
 async def test_a_number_that_fits_nowhere(desk: Desk, option: str) -> None:
     """An index or a count outside 64 bits is wrong use, and the option is named."""
     told = await desk("results", "zzzzzz-1", option, 2**63)

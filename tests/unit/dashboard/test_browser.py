@@ -56,6 +56,24 @@ async def test_a_task_from_form_to_answer(page: Page, volunteer: PythonVolunteer
     await expect(page.locator("#result-0")).to_be_visible()
 
 
+@pytest.mark.usefixtures("volunteer")
+async def test_a_result_is_traced_to_its_votes(page: Page, grid: Grid) -> None:
+    """A click on a result's number, or the form, shows who gave the answer and why that is believed."""
+    task = await grid.client.submit(source=UNIT, params={"count": 5})
+    await grid.client.wait(task.id, timeout=60)
+    await page.goto(f"/tasks/{task.id}")
+    await page.locator("#result-4").get_by_role("link", name="4", exact=True).click()
+    votes = page.locator("#votes-of")
+    await expect(votes).to_contain_text("Payload 4. Accepted: a volunteer of the operator's own gave this answer")
+    await expect(votes.get_by_role("row")).to_have_count(2)
+    await expect(votes).to_contain_text("trusted")
+    await expect(page.locator("#votes")).to_be_in_viewport()
+    await expect(page.locator("#result-4")).to_contain_text("16")
+    await page.get_by_label("Payload", exact=True).fill("5")
+    await page.get_by_role("button", name="Show its votes").click()
+    await expect(votes).to_contain_text("has no payload 5; its payloads so far are 0 to 4")
+
+
 async def test_cancel_asks_first(page: Page, grid: Grid) -> None:
     """The cancel button asks, does nothing if refused, and cancels if agreed; the page follows by itself."""
     task = await grid.client.submit(source=UNIT.replace("range(", "iter(int, "), params={})

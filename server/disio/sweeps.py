@@ -3,7 +3,11 @@
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, overload
+from itertools import islice
+from typing import Any, Final, overload
+
+MOST_READ: Final = 1_000_000
+"""Values of one name that are taken from what is no sequence, and might have no end."""
 
 
 class Sweep(Sequence[dict[str, Any]]):
@@ -107,7 +111,11 @@ def grid(**axes: Iterable[Any]) -> Sweep:
     """Every combination of the values of each name, the last name changing fastest.
 
     Args:
-        axes: the values of each name: a range, list or other sequence is kept as it is, other iterables are read.
+        axes: the values of each name: a range, list or other sequence is kept as it is; other iterables are read, up
+            to a million values.
+
+    Raises:
+        ValueError: an iterable has more values, or no end.
     """
     return _Grid({name: _sequence(name, values) for name, values in axes.items()})
 
@@ -128,4 +136,7 @@ def _sequence(name: str, values: Iterable[Any]) -> Sequence[Any]:
         raise TypeError(f"{name}={values!r} is a single value; write {name}=[{values!r}], or a range or list of values")
     if hasattr(values, "__getitem__") and hasattr(values, "__len__"):
         return values  # type: ignore[return-value]
-    return list(values)
+    read = list(islice(values, MOST_READ + 1))
+    if len(read) > MOST_READ:
+        raise ValueError(f"{name} has more than {MOST_READ:,} values, or no end; give a range or another sequence")
+    return read

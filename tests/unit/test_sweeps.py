@@ -1,7 +1,7 @@
 """Combinations of parameters."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -48,6 +48,7 @@ def test_sweeps_are_put_together() -> None:
         (lambda: disio.zipped(a=[1], b=[1, 2]), ValueError, "b"),
         (lambda: disio.grid(a=[1]) * disio.grid(a=[2]), ValueError, "a"),
         (lambda: disio.grid(a="text"), TypeError, r"write \['text'\]"),
+        (lambda: disio.grid(a=count()), ValueError, "no end"),
         (lambda: disio.grid(a=5), TypeError, r"write a=\[5\]"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from disio.cli import output
 from disio.cli.commands import JsonOption
 from disio.dashboard.researchers import Researchers, default_path
 from disio.wire import volunteer_keys
@@ -50,6 +51,8 @@ def researcher(
 ) -> None:
     """Make a researcher's token, which the dashboard wants beyond loopback. It is shown once, and kept as a hash.
 
+    A name has one token: a new one makes the former void, at once.
+
     Examples:
       disio keys researcher ada
       disio keys researcher ada --revoke
@@ -61,12 +64,20 @@ def researcher(
         known.revoke(name)
         print(encode({"name": name, "revoked": True}).decode() if as_json else f"The token of {name} is void.")
     else:
+        renewed = name in known.names()
         token = known.add(name)
-        told = (
-            f"{token}\n\nThis is the token of {name}; it is shown this once. Where the command or Python is used:\n"
-            "  export DISIO_TOKEN=...   (or a line `URL TOKEN` in ~/.config/disio/tokens, mode 0600)"
+        if as_json:
+            print(encode({"name": name, "token": token}).decode())
+            return
+        print(token)
+        void = " The one that they had before is void." if renewed else ""
+        output.err.print(
+            f"This is the token of {name}; it is shown this once.{void} Where the command or Python is used:\n"
+            "  export DISIO_TOKEN=...   (or a line `URL TOKEN` in ~/.config/disio/tokens, mode 0600)",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
-        print(encode({"name": name, "token": token}).decode() if as_json else told)
 
 
 @app.command()

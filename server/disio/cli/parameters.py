@@ -67,14 +67,18 @@ def parse_parameters(pairs: list[str] | None, whole: str | None) -> Parameters:
     """Parameters from both options; single ones win.
 
     Raises:
-        UsageError: a pair has no ``=``, a range has no values, or what must be JSON is not.
+        UsageError: a pair has no ``=``, a name stands twice, a range has no values, or what must be JSON is not.
     """
     params = {} if whole is None else _parse_whole(whole)
     axes: dict[str, Sequence[Any]] = {}
+    named: set[str] = set()
     for pair in pairs or ():
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{pair!r} is no parameter; write KEY=VALUE, for example -p digits=1000")
+        if key in named:
+            raise UsageError(f"the parameter {key} is given twice; for several values write -p {key}=x,y")
+        named.add(key)
         values = values_of(text)
         if values is None:
             params[key] = one_value(text)

@@ -16,7 +16,7 @@ from disio.cli.commands import JsonOption, UrlOption
 from disio.cli.tasks import TaskArgument
 from disio.cli.votes import show_votes
 from disio.client import Client
-from disio.client.export import FORMATS, Copy, export
+from disio.client.export import FORMATS, Copy, UnfitError, export
 from disio.client.export.formats import writer_of
 from disio.errors import UsageError
 from disio.unit import codec
@@ -110,7 +110,11 @@ def _write_file(
     with Copy(place, task) as copy:
         copy.add(client.result_lines(task, after=max(after, copy.last), limit=limit))
         if kind != "sqlite":
-            export(copy, kind, target)
+            try:
+                export(copy, kind, target)
+            except UnfitError:
+                place.unlink()
+                raise
         copy.finish()
         count = len(copy)
     if kind != "sqlite":

@@ -121,7 +121,10 @@ def _reason(task: Task, state: PayloadState, votes: list[VoteView], doubt: float
     if rules.quorum:
         allowed = f"{rules.quorum} are asked for"
     if state is PayloadState.SET_ASIDE:
-        return f"Set aside: it failed in {sum(vote.failed for vote in counting)} volunteers that count."
+        failed = sum(vote.failed for vote in counting)
+        return (
+            f"Set aside: it failed in {failed} {'volunteer that counts' if failed == 1 else 'volunteers that count'}."
+        )
     if state is PayloadState.ACCEPTED:
         agreeing = [vote for vote in counting if vote.stands]
         if any(vote.trusted for vote in agreeing) and not rules.quorum:

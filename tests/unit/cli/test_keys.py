@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from disio.dashboard.researchers import Researchers
 from disio.wire.zmq import GridKey
 
 from .conftest import Run
@@ -21,3 +22,16 @@ def test_a_grid_key_is_made_once_and_for_its_owner_only(disio: Run, tmp_path: Pa
     assert again.returncode == 2
     assert "exists already" in again.stderr
     assert GridKey.read(path) == key
+
+
+def test_a_researcher_s_token_alone_is_on_standard_output(disio: Run, tmp_path: Path) -> None:
+    """A script can keep it; what people want to know is beside it, such as that a former token is void now."""
+    path = tmp_path / "researchers.json"
+    first = disio("keys", "researcher", "ada", "--file", path)
+    (token,) = first.stdout.splitlines()
+    assert Researchers(path).who(token) == "ada"
+    assert "shown this once. Where" in first.stderr
+    second = disio("keys", "researcher", "ada", "--file", path)
+    assert "The one that they had before is void." in second.stderr
+    assert Researchers(path).who(token) is None
+    assert Researchers(path).who(second.stdout.strip()) == "ada"

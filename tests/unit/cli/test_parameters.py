@@ -95,6 +95,7 @@ def test_ranges_are_those_of_python(start: int, stop: int, step: int) -> None:
         (["=5"], None, "KEY=VALUE"),
         (["payloads=1,2"], None, "list in JSON"),
         (["a=5:1"], None, "no values"),
+        (["a=1:3", "b=1", "a=2"], None, "a is given twice"),
         (["a=0:5:0"], None, "step of 0"),
         (["a=0:1e12"], None, "at most 1,000,000,000"),
         (None, "{", "no JSON"),

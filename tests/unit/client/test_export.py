@@ -86,19 +86,24 @@ def test_npz_has_an_array_for_each_name(tmp_path: Path) -> None:
         assert arrays["index"].tolist() == arrays["payload.n"].tolist() == arrays["x"].tolist() == INDEXES
         assert arrays["y"].tolist() == [[n, -n] for n in INDEXES]
         assert set(arrays["votes"].tolist()) == {2}
+    (tmp_path / "copy.sqlite").unlink()
+    with np.load(exported(tmp_path, "npz", lambda n: "x" * n)) as arrays:
+        assert arrays["result"].tolist() == ["x" * n for n in INDEXES]
 
 
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        (lambda n: "text", "is no number"),
+        (lambda n: b"bytes", "is neither number nor text"),
+        (lambda n: ["text", n], "is neither number nor text"),
+        (lambda n: n if n < 20 else "text", "text and numbers make no"),
         (lambda n: [0] * (1 + n // 10), "has the shape"),
         (lambda n: {"x": 1} if n < 9 else {"y": 1}, None),
     ],
 )
 def test_what_is_no_array_is_refused(tmp_path: Path, result: Callable[[int], Any], reason: str | None) -> None:
     """The error names the payload and another format; no file is left half written."""
-    with pytest.raises(UsageError, match=reason or "is no number"):
+    with pytest.raises(UsageError, match=reason or "is neither number nor text"):
         exported(tmp_path, "npy", result)
     assert not (tmp_path / "results.npy").exists()
 

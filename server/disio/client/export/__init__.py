@@ -1,6 +1,7 @@
 """Results in files of other formats: SQLite, Parquet, NumPy; of any size, and gone on with after an interruption."""
 
 from disio.client.export.copy import Copy
+from disio.client.export.fitting import UnfitError
 from disio.client.export.formats import FORMATS, export
 
-__all__ = ["FORMATS", "Copy", "export"]
+__all__ = ["FORMATS", "Copy", "UnfitError", "export"]

@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 
 from disio.client.export.copy import Copy, Row
-from disio.errors import UsageError
+from disio.client.export.fitting import UnfitError
 
 
 def write_npy(copy: Copy, path: Path) -> None:
     """One array: its first axis is the results in order of index.
 
     Raises:
-        UsageError: the results are no numbers or arrays of one shape.
+        UnfitError: the results are neither numbers nor text nor arrays of one shape.
     """
     _fill(copy, path, _Column("result"))
 
 
 def write_npz(copy: Copy, path: Path) -> None:
-    """Several arrays: ``index``, ``result``, ``payload`` (where it has numbers), ``ms``, ``settled``, ``votes``.
+    """Several arrays: ``index``, ``result``, ``payload`` (where it fits), ``ms``, ``settled``, ``votes``.
 
     Of results and payloads that are dicts there is an array for each name.
 
     Raises:
-        UsageError: the results are no numbers or arrays of one shape, or dicts of such.
+        UnfitError: the results are neither numbers nor text nor arrays of one shape, or dicts of such.
     """
     first = next(iter(copy), None)
     columns = [_Column("index"), *_named("result", first), *_named("payload", first)]
@@ -39,7 +39,7 @@ def write_npz(copy: Copy, path: Path) -> None:
             file = Path(folder) / "array.npy"
             try:
                 _fill(copy, file, column)
-            except UsageError:
+            except UnfitError:
                 if column.of != "payload":
                     raise
                 continue
@@ -64,12 +64,13 @@ class _Column:
         value = getattr(row, self.of)
         if self.name is not None:
             if not isinstance(value, dict) or self.name not in value:
-                raise UsageError(f"the {self.of} of payload {row.index} has no {self.name}, as the first one has")
+                raise UnfitError(f"the {self.of} of payload {row.index} has no {self.name}, as the first one has")
             value = value[self.name]
         array = np.asarray(value)
-        if array.dtype.kind not in "biufcmM":
-            raise UsageError(
-                f"the {self.of} of payload {row.index} is no number and no array of numbers ({str(value)[:60]}); "
+        text = array.dtype.kind == "U" and isinstance(value, str | np.ndarray)
+        if array.dtype.kind not in "biufcmM" and not text:
+            raise UnfitError(
+                f"the {self.of} of payload {row.index} is neither number nor text nor an array ({str(value)[:60]}); "
                 "take --format parquet, sqlite or ndjson"
             )
         return array
@@ -89,9 +90,14 @@ def _fill(copy: Copy, path: Path, column: _Column) -> None:
     for row in copy:
         array = column.take(row)
         if kind is not None and array.shape != shape:
-            raise UsageError(
+            raise UnfitError(
                 f"the {column.of} of payload {row.index} has the shape {array.shape}, others have {shape}; "
                 "take --format parquet, sqlite or ndjson"
+            )
+        if kind is not None and (array.dtype.kind == "U") is not (kind.kind == "U"):
+            raise UnfitError(
+                f"the {column.of} of payload {row.index} is a {array.dtype}, others are {kind}: text and numbers make "
+                "no array; take --format parquet, sqlite or ndjson"
             )
         shape = array.shape
         kind = array.dtype if kind is None else np.result_type(kind, array.dtype)

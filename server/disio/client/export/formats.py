@@ -35,7 +35,8 @@ def export(copy: Copy, kind: str, target: Path) -> None:
     """Write a copy as a file of another format; the file is there whole, or not at all.
 
     Raises:
-        UsageError: the results do not fit the format, or the file cannot be written.
+        UnfitError: the results do not fit the format.
+        UsageError: the file cannot be written.
     """
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:

@@ -1,11 +1,18 @@
-"""The real command, in a process of its own."""
+"""The real command, in a process of its own, alone and as somebody uses it who has a grid."""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from disio.bundle import load
+from disio.errors import BundleError
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -27,3 +34,49 @@ def disio() -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def bundle() -> None:
+    """Skips where there is no bundle, which a distributor needs."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+
+
+class Desk:
+    """The command, told where a grid is, and a unit to work with."""
+
+    def __init__(self, run: Run, url: str, unit: Path) -> None:
+        self.unit = unit
+        self.url = url
+        self._run = run
+
+    async def __call__(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        """Run the command to its end."""
+        # In a thread, because volunteers work in this process's event loop.
+        return await asyncio.to_thread(self._run, *arguments, DISIO_URL=self.url)
+
+    async def computed(self, count: int, *more: object) -> dict[str, Any]:
+        """A task that has ended."""
+        told = await self("submit", self.unit, "-p", f"count={count}", *more, "--wait", "--json")
+        task: dict[str, Any] = json.loads(told.stdout)
+        return task
+
+    async def submitted(self, count: int, *more: object) -> str:
+        """The id of a task that was just submitted."""
+        told = await self("submit", self.unit, "-p", f"count={count}", *more)
+        assert told.returncode == 0, told.stderr
+        return told.stdout.strip()
+
+    async def why(self, task: str, index: int) -> tuple[str, dict[str, Any]]:
+        """Why an answer is believed, or not: as text, and as JSON."""
+        text = await self("results", task, "--why", index)
+        assert text.returncode == 0, text.stderr
+        told = await self("results", task, "--why", index, "--json")
+        ballot: dict[str, Any] = json.loads(told.stdout)
+        assert text.stdout.startswith(f"payload {index}: ")
+        assert ballot["reason"] in " ".join(text.stdout.split())
+        assert (ballot["task"], ballot["index"]) == (task, index)
+        return text.stdout, ballot

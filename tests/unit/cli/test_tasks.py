@@ -9,17 +9,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from disio.bundle import load
-from disio.errors import BundleError
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 
-from .conftest import Run
+from .conftest import Desk, Run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,37 +35,14 @@ ENDLESS = "def split(params):\n    return iter(int, 1)\ndef run(payload):\n    p
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def grid(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
+async def grid(bundle: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
     """A grid with one volunteer."""
-    try:
-        load()
-    except BundleError as error:
-        pytest.skip(f"no bundle: {error}")
     async with Grid(tmp_path_factory.mktemp("grid")) as opened:
         running = asyncio.create_task(PythonVolunteer(opened.url, window=50).run())
         yield opened
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-
-
-class Desk:
-    """The command, told where the grid is, and a unit to work with."""
-
-    def __init__(self, run: Run, url: str, unit: Path) -> None:
-        self.unit = unit
-        self.url = url
-        self._run = run
-
-    async def __call__(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        # In a thread, because the volunteer works in this process's event loop.
-        return await asyncio.to_thread(self._run, *arguments, DISIO_URL=self.url)
-
-    async def computed(self, count: int, *more: object) -> dict[str, Any]:
-        """A task that has ended."""
-        told = await self("submit", self.unit, "-p", f"count={count}", *more, "--wait", "--json")
-        task: dict[str, Any] = json.loads(told.stdout)
-        return task
 
 
 @pytest.fixture

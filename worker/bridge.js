@@ -19,7 +19,7 @@ import { Volunteer } from "./volunteer.js";
 
 const FULL = "This site computes in as many places as this machine has processors already.";
 const FALLEN = "This browser has ended again and again what was computed here; perhaps it has too little memory.";
-const NO_TIMINGS = Object.freeze({ bundle: 0, ready: 0, acknowledged: 0, workers: [] });
+const NO_TIMINGS = Object.freeze({ bundle: 0, ready: 0, acknowledged: 0, opened: 0, workers: [] });
 /** The page is told of changes at most so often, except of the first acknowledgement. */
 const STATUS_MS = 250;
 /** Distributors are compared for the first time when a visit has lasted so long, and then again and again. */
@@ -151,6 +151,8 @@ class Bridge {
         this.#watch();
         this.#timings.ready ||= performance.now();
         this.#timings.workers.push(data.ms);
+      } else if (data.type === "opened") {
+        this.#timings.opened = data.ms;
       } else if (data.type === "picture") {
         this.#panel?.picture(data.data);
       } else if (data.type === "failed" && this.#timings.ready) {

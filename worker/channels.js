@@ -37,8 +37,9 @@ export const DATA_FOLDER = "/data";
  */
 
 /**
- * Times are milliseconds since the bridge was started; 0: not yet. `workers`: what each fresh interpreter took to be ready.
- * @typedef {{bundle: number, ready: number, acknowledged: number, workers: number[]}} Timings
+ * Times are milliseconds since the bridge was started; 0: not yet. `workers`: what each fresh interpreter took to be ready;
+ * `opened`: what the last task took until its packages and its module were there.
+ * @typedef {{bundle: number, ready: number, acknowledged: number, opened: number, workers: number[]}} Timings
  */
 
 /**
@@ -81,6 +82,7 @@ export const DATA_FOLDER = "/data";
 
 /**
  * @typedef {{type: "ready", ms: number}} CellReady an interpreter is ready; it took so long
+ * @typedef {{type: "opened", ms: number}} CellOpened a unit's packages and its module are there; that took so long
  * @typedef {{type: "results", task: string, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
  *   ms: number, memory: number}} CellResults `ms`: computing time of all of them together; `memory`: bytes of their interpreter
  * @typedef {{type: "checkpoint", task: string, lease: number, data: Uint8Array<ArrayBuffer>}} CellCheckpoint
@@ -89,7 +91,7 @@ export const DATA_FOLDER = "/data";
  * @typedef {{type: "failed", message: string}} CellFailed no interpreter can be started here
  * @typedef {{type: "log", message: string}} CellLog
  * @typedef {{type: "picture", task: string, data: unknown}} CellPicture of a result, as the unit gave it; see `picture.js`
- * @typedef {Beat | CellReady | CellResults | CellCheckpoint | CellEvent | CellReturned | CellFailed | CellLog | CellPicture} FromCell
+ * @typedef {Beat | CellReady | CellOpened | CellResults | CellCheckpoint | CellEvent | CellReturned | CellFailed | CellLog | CellPicture} FromCell
  */
 
 // ---- cell and worker ------------------------------------------------------------------------

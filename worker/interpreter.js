@@ -30,6 +30,7 @@ const ASLEEP_MS = 5000;
 /**
  * @typedef {object} Owner
  * @property {(ms: number, plain: string) => void} onReady it took so long; why the snapshot was not used, or nothing
+ * @property {(ms: number) => void} onOpened its unit's packages and module are there; that took so long
  * @property {(interpreter: Interpreter, items: import("./messages.js").ResultItem[], data: Uint8Array<ArrayBuffer>,
  *   ms: number, memory: number) => void} onResults
  * @property {(interpreter: Interpreter, lease: number, state: Uint8Array<ArrayBuffer>) => void} onCheckpoint
@@ -70,6 +71,7 @@ export class Interpreter {
   /** The address that the worker takes as a sign that it is wanted. */
   #alive = "";
   #opening = false;
+  #openingSince = 0;
   #late = 0;
   /** When it last kept a state. */
   #kept = 0;
@@ -139,6 +141,7 @@ export class Interpreter {
     this.state = "open";
     this.share = share;
     this.#opening = true;
+    this.#openingSince = performance.now();
     const { source, info, kit } = unit;
     this.#alive = URL.createObjectURL(new Blob([], { type: "text/javascript" }));
     this.#tell({ type: "open", source, info, share, alive: this.#alive, folder: DATA_FOLDER, ...this.#runtime.kit(kit) });
@@ -246,6 +249,7 @@ export class Interpreter {
         case "opened":
           if (!this.#opening) break; // a unit that says it again would never be late
           this.#opening = false;
+          this.#owner.onOpened(now - this.#openingSince);
           this.#progress(now + this.#rest(now));
           break;
         case "results":

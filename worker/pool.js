@@ -152,6 +152,11 @@ export class Pool {
     this.#feed();
   }
 
+  /** @param {number} ms */
+  onOpened(ms) {
+    this.#tell({ type: "opened", ms });
+  }
+
   /**
    * @param {Interpreter} interpreter
    * @param {import("./messages.js").ResultItem[]} items

@@ -181,6 +181,7 @@ export class Volunteer {
         console.info(`disio: ${message.message}`);
         break;
       case "ready":
+      case "opened":
       case "picture":
         break; // the bridge's
     }

@@ -37,6 +37,8 @@ async def test_a_unit_that_is_the_same_everywhere(tmp_path: Path) -> None:
     native, browser = told["places"]
     assert (told["ok"], native["place"], browser["place"], browser["payloads"]) == (True, "native", "chromium", 3)
     assert browser["boot_ms"] > 0
+    assert 0 < browser["load_ms"] < 1000 * browser["seconds"]
+    assert native["load_ms"] is None
     assert browser["memory_bytes"] > 10_000_000
     assert len(ET.fromstring(report.read_text()).findall("testsuite/testcase")) == 6
 

@@ -103,7 +103,7 @@ def _table(trial: Trial) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("WHERE", "VERSION"):
         table.add_column(name, no_wrap=True)
-    for name in ("PAYLOADS", "FAILED", "DIFFERENT", "PER PAYLOAD", "COMPARED", "START", "MEMORY", "TOOK"):
+    for name in ("PAYLOADS", "FAILED", "DIFFERENT", "PER PAYLOAD", "COMPARED", "START", "LOAD", "MEMORY", "TOOK"):
         table.add_column(name, justify="right", no_wrap=True)
     native = trial.tried[0].mean_ms
     for place in trial.tried:
@@ -117,6 +117,7 @@ def _table(trial: Trial) -> Table:
             milliseconds(place.mean_ms),
             f"{place.mean_ms / native:.2f}x" if native else "",
             milliseconds(place.boot_ms) if place.boot_ms else "",
+            milliseconds(place.load_ms) if place.load_ms else "",
             f"{place.memory_bytes / MEBIBYTE:,.0f} MiB" if place.memory_bytes else "",
             duration(place.seconds),
         )
@@ -159,6 +160,7 @@ def _as_dict(trial: Trial) -> dict[str, Any]:
                 "different": trial.different(place),
                 "mean_ms": place.mean_ms,
                 "boot_ms": place.boot_ms,
+                "load_ms": place.load_ms,
                 "memory_bytes": place.memory_bytes,
                 "seconds": place.seconds,
             }

@@ -25,8 +25,8 @@ def _suite(root: ET.Element, trial: Trial, place: Tried) -> None:
     suite = ET.SubElement(root, "testsuite", name=place.place, tests=str(len(place.outcomes)), failures=str(failed))
     suite.set("time", f"{place.seconds:.3f}")
     properties = ET.SubElement(suite, "properties")
-    known = {"version": place.version, "boot_ms": place.boot_ms, "memory_bytes": place.memory_bytes}
-    for name, value in known.items():
+    for name in ("version", "boot_ms", "load_ms", "memory_bytes"):
+        value = getattr(place, name)
         if value is not None:
             ET.SubElement(properties, "property", name=name, value=str(value))
     native = {outcome.index: outcome for outcome in trial.tried[0].outcomes}

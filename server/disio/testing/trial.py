@@ -1,6 +1,7 @@
 """A unit tried out: its first payloads on this machine and in real browsers, answers compared to the byte."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import operator
@@ -29,6 +30,8 @@ NATIVE: Final = "native"
 FIRST_PAYLOADS: Final = 20
 SECONDS: Final = 600.0
 """One browser may take so long for all payloads, beside their own time limits."""
+STATUS_SECONDS: Final = 10.0
+"""A page may take so long to say what its interpreters took, after the last result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Tried:
         outcomes: one for each payload, in order.
         seconds: from the start of the browser (or of the processes) to the last answer.
         boot_ms: how long a fresh interpreter took to be ready; None natively.
+        load_ms: how long the unit's packages and its module took to load in it; None natively.
         memory_bytes: the most that an interpreter has had; None natively.
     """
 
@@ -65,6 +69,7 @@ class Tried:
     outcomes: list[Outcome] = field(repr=False)
     seconds: float
     boot_ms: float | None = None
+    load_ms: float | None = None
     memory_bytes: int | None = None
 
     @property
@@ -185,12 +190,19 @@ async def _in_browser(
     tell: Callable[[str, int, int], None],
 ) -> Tried:
     statuses: list[Status] = []
+    told_all = asyncio.Event()
+
+    def heard(status: Status) -> None:
+        statuses.append(status)
+        if status.get("memory"):  # with the first results, and so after all else that is asked of it
+            told_all.set()
+
     tell(browser, 0, count)
     task = await submit()
     begin = time.monotonic()
     outcomes: dict[int, Outcome] = {}
     async with (
-        open_site(grid.url, attributes=VOLUNTEERING, on_status=statuses.append) as site,
+        open_site(grid.url, attributes=VOLUNTEERING, on_status=heard) as site,
         open_browser(site, browser=browser),
         asyncio.timeout(SECONDS + task.timeout * count),
     ):
@@ -200,14 +212,19 @@ async def _in_browser(
             told = {"data": one.data} if one.accepted else {"failure": _failure(one.data)}
             outcomes[one.index] = Outcome(index=one.index, ms=one.ms, log=one.log, **told)
             tell(browser, len(outcomes), count)
+        seconds = time.monotonic() - begin
+        with contextlib.suppress(TimeoutError):  # the last result may be here before its page has said so
+            async with asyncio.timeout(STATUS_SECONDS):
+                await told_all.wait()
     last = statuses[-1] if statuses else {}
     boots = last.get("timings", {}).get("workers", [])
     return Tried(
         place=browser,
         version=version or browser,
         outcomes=[outcomes[index] for index in sorted(outcomes)],
-        seconds=time.monotonic() - begin,
+        seconds=seconds,
         boot_ms=min(boots, default=None),
+        load_ms=max((float(status.get("timings", {}).get("opened", 0)) for status in statuses), default=0.0) or None,
         memory_bytes=max((int(status.get("memory", 0)) for status in statuses), default=0) or None,
     )
 

@@ -152,10 +152,7 @@ export class Pool {
     this.#feed();
   }
 
-  /** @param {number} ms */
-  onOpened(ms) {
-    this.#tell({ type: "opened", ms });
-  }
+  onOpened = (/** @type {number} */ ms) => this.#tell({ type: "opened", ms });
 
   /**
    * @param {Interpreter} interpreter

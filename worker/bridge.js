@@ -180,8 +180,8 @@ class Bridge {
 
   /** @param {ToBridge} wish */
   #obey(wish) {
-    if (wish.type === "pressure") this.#conditions.pressure(wish.state);
-    else if (wish.type === "pause" || wish.type === "resume") this.#pause(wish.type === "pause");
+    if (wish?.type === "pressure") this.#conditions.pressure(wish.state);
+    else if (wish?.type === "pause" || wish?.type === "resume") this.#pause(wish.type === "pause");
   }
 
   /** @param {boolean} paused */

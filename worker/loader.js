@@ -1,7 +1,7 @@
 /* Disio: visitors who agree lend computing time to research. Asks them; loads nothing else before they say yes. */
 ((said) => {
-  "use strict";
   const script = /** @type {HTMLScriptElement} */ (document.currentScript);
+  if (!script.isConnected) return; // an application took its tag out while this was on its way
   /** @type {any} */
   const site = window;
   const { src, dataset } = script;
@@ -17,13 +17,13 @@
   if (site.disio?.begin) return site.disio.begin(dataset); // an application has put its tag in again
 
   const style = `
-    :host { all: initial; position: fixed; z-index: 999999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
+    :host { all: initial; position: fixed; z-index: 99999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
     iframe { display: block; border: 0; margin: -8px; width: 1px; height: 1px; max-width: calc(100vw - 16px); max-height: calc(100vh - 16px) }
     section { box-sizing: border-box; width: 340px; max-width: calc(100vw - 32px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
-    h2 { color: light-dark(#123, #eef); font-size: 15px; margin: 0 }
+    h2 { font-size: 15px; margin: 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
-    button { font: inherit; font-weight: 600; padding: 6px 16px; margin: 2px 8px 0 0; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
+    button { font: inherit; font-weight: 600; padding: 6px 16px; margin: 2px 8px 0 0; border-radius: 16px; border: 1px solid; background: none; color: inherit }
     p + button { color: var(--paper); background: var(--go); border-color: var(--go) }
     button:focus-visible { outline: 3px solid var(--go); outline-offset: 3px }
   `;
@@ -127,7 +127,8 @@
     }
     /** @param {DOMStringMap} dataset of the tag @param {any} [before] what the site has put into `window.disio` */
     begin(dataset, before) {
-      this.push({ consent: "ask", badge: "bottom-right", theme: "light dark", distributors: home, workers: 1, remember: 90, language, ...dataset }, ...[before].flat());
+      this.push({ consent: "ask", badge: "bottom-right", theme: "light dark", distributors: home, language, ...dataset }, ...[before].flat());
+      if (!(options.remember >= 0)) options.remember = 90;
       dispatchEvent(new Event("disio:ready"));
       if (options.consent === "granted") this.start();
       else if (options.consent === "ask" && answer() !== "no") this.ask();
@@ -135,14 +136,16 @@
     ask() {
       if (frame || answer() === "yes") return this.start();
       const { words, workers, cpu, remember } = options;
-      const cores = /%/.test(workers) ? (parseFloat(workers) * navigator.hardwareConcurrency) / 100 : workers;
-      const facts = [options.purpose || said.purposes.join("; ") || said.research, Math.round((cpu || 0.5) * Math.max(1, cores) * 100), remember];
+      const all = navigator.hardwareConcurrency;
+      const cores = Math.max(1, Math.min(all, parseInt(workers) * (/%/.test(workers) ? all / 100 : 1)) | 0);
+      const share = Math.ceil((cpu >= 0 ? Math.min(1, cpu) : 0.5) * cores * 100) || 1;
+      const facts = [options.purpose || said.purposes.join("; ") || said.research, share, remember];
       const own = { ...said, ...(words && JSON.parse(words)) };
       title.textContent = section.ariaLabel = own.title;
-      text.textContent = facts.reduce((all, fact, index) => all.replace(`{${index}}`, () => fact), own.text);
+      text.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => facts[index]);
       yes.textContent = own.start;
       no.textContent = own.refuse;
-      section.lang = options.language;
+      section.lang = (words ? options : said).language;
       section.style.opacity = "";
       place();
       root.append(section);
@@ -154,7 +157,6 @@
       if (frame) return;
       frame = document.createElement("iframe");
       frame.sandbox.add("allow-scripts", "allow-same-origin", "allow-popups");
-      frame.allow = "";
       frame.title = "Disio";
       const homes = options.distributors.split(" ");
       frame.src = `${homes[tries++ % homes.length]}/bridge.html${crossOriginIsolated ? "?isolated" : ""}`;
@@ -166,7 +168,7 @@
         section.style.opacity = "";
         title.textContent = said.failed;
         show({ state: "failed" });
-      }, homes[1] ? 7000 : 30000);
+      }, homes[1] ? 7e3 : 3e4);
       show({ state: "loading" });
     }
     resume() {

@@ -57,7 +57,7 @@ function readWorkers(text, cores) {
 /** @param {string} text */
 function readShare(text) {
   const share = Number.parseFloat(text);
-  return share > 0 ? Math.min(1, Math.max(LEAST_SHARE, share)) : null;
+  return share >= 0 ? Math.min(1, Math.max(LEAST_SHARE, share)) : null;
 }
 
 /** @param {string} text names with commas between them */

@@ -294,3 +294,59 @@ async def loader(visit: Visits) -> str:
     async with visit() as visitor:
         address: str = await visitor.page.evaluate("document.querySelector('script[src]').src")
         return address
+
+
+@pytest.mark.parametrize(
+    ("attributes", "share", "days"),
+    [
+        ({"data-workers": "abc", "data-cpu": "abc", "data-remember": "x"}, "50", "90"),
+        ({"data-workers": "9999", "data-cpu": "7"}, "ALL", "90"),
+        ({"data-workers": "9999%", "data-cpu": "1"}, "ALL", "90"),
+        ({"data-workers": "-3", "data-cpu": "-1", "data-remember": "-1"}, "50", "90"),
+        ({"data-cpu": "0", "data-remember": "7"}, "1", "7"),
+    ],
+)
+async def test_the_question_tells_what_would_be(
+    visit: Visits, attributes: dict[str, str], share: str, days: str
+) -> None:
+    """However wrong an option is, the question names what would be taken, and an answer holds."""
+    async with visit(attributes=attributes) as visitor:
+        await question(visitor).wait_for()
+        cores = await visitor.page.evaluate("navigator.hardwareConcurrency")
+        text = await question(visitor).inner_text()
+        assert f"up to {100 * cores if share == 'ALL' else share}% of a processor core" in text
+        assert f"kept for {days} days" in text
+        await visitor.page.evaluate("disio.stop()")
+        await visitor.page.reload()
+        await visitor.until("status.state === 'idle'")
+        assert await question(visitor).count() == 0
+
+
+async def test_a_purpose_cannot_rewrite_the_question(visit: Visits) -> None:
+    """What a purpose says stays what it says: the share and the days are told by the question alone."""
+    async with visit(attributes={"data-purpose": "sums of {1} things for {2} years, {0}"}) as visitor:
+        await question(visitor).wait_for()
+        text = await question(visitor).inner_text()
+        assert "compute: sums of {1} things for {2} years, {0}. It takes up to 50% of a processor core" in text
+        assert "kept for 90 days" in text
+
+
+async def test_a_tag_taken_out_before_its_script_came(visit: Visits) -> None:
+    """An application that takes its tag out at once is left alone, whatever the tag said."""
+    async with visit(attributes={"data-consent": "manual"}) as visitor:
+        await visitor.until("status.state === 'idle'")
+        await visitor.page.evaluate(
+            """async () => {
+                disio.remove();
+                const tag = document.createElement("script");
+                tag.src = document.querySelector("script[src*='disio.js']").src;
+                tag.dataset.consent = "granted";
+                const loaded = new Promise((resolve) => (tag.onload = resolve));
+                document.body.append(tag);
+                tag.remove();
+                await loaded;
+            }"""
+        )
+        assert (await visitor.status())["state"] == "idle"
+        assert await visitor.page.locator("disio-badge").count() == 0
+        assert await visitor.page.evaluate("frames.length") == 0

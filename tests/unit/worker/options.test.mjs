@@ -14,7 +14,7 @@ test("workers are a number, or a share of the cores; at least one, at most 64", 
 });
 
 test("a share of a core is between 0.01 and 1", () => {
-  const cases = /** @type {const} */ ([["0.25", 0.25], ["1", 1], ["7", 1], ["0.0001", 0.01], ["0", null], ["-1", null], ["much", null]]);
+  const cases = /** @type {const} */ ([["0.25", 0.25], ["1", 1], ["7", 1], ["0.0001", 0.01], ["0", 0.01], ["-1", null], ["much", null]]);
   for (const [cpu, expected] of cases) assert.equal(readOptions({ cpu }, 8).share, expected, cpu);
   assert.equal(readOptions({ dedicated: "" }, 8).share, 1);
   assert.equal(readOptions({ dedicated: "", cpu: "0.5" }, 8).share, 0.5);

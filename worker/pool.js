@@ -140,10 +140,7 @@ export class Pool {
 
   // ---- what interpreters say ------------------------------------------------------------------
 
-  /**
-   * @param {number} ms
-   * @param {string} plain
-   */
+  /** @param {number} ms @param {string} plain */
   onReady(ms, plain) {
     this.#failedBoots = 0;
     this.#started = true;

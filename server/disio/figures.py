@@ -3,6 +3,11 @@
 import math
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """So many of something; ``plural`` where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as people say them; a dash if unknown."""
     if seconds is None or not math.isfinite(seconds):

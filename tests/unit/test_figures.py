@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from disio.figures import ago, duration, milliseconds, rate
+from disio.figures import ago, counted, duration, milliseconds, rate
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,17 @@ from disio.figures import ago, duration, milliseconds, rate
 def test_duration(seconds: float | None, text: str) -> None:
     """A duration is told in the two largest units that matter."""
     assert duration(seconds) == text
+
+
+def test_counted() -> None:
+    """One of a thing is no plural."""
+    assert [counted(n, "payload") for n in (0, 1, 2, 1000)] == [
+        "0 payloads",
+        "1 payload",
+        "2 payloads",
+        "1,000 payloads",
+    ]
+    assert [counted(n, "process", "processes") for n in (1, 2)] == ["1 process", "2 processes"]
 
 
 def test_rates_and_times() -> None:

@@ -1,5 +1,6 @@
 """The command ``disio``. Each command's module is imported when it is used, so that help comes at once."""
 
+import json
 import os
 import sys
 import warnings
@@ -9,7 +10,7 @@ import typer
 
 import disio
 from disio.cli.commands import EXIT_INTERRUPTED, command_line, first_expected
-from disio.errors import DisioError, UnitWarning
+from disio.errors import DisioError, UnitWarning, UsageError
 
 _COMMANDS = {
     "up": ("disio.cli.up:up", "Start a whole grid on this machine."),
@@ -41,9 +42,13 @@ _EPILOG = "Exit status: 0 done; 1 failed; 2 used wrongly; 130 interrupted by Ctr
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; the exit status. Errors become one line on standard error, unless ``--debug``."""
+    """Run one command line; the exit status.
+
+    Errors become one line on standard error (with ``--json`` one JSON object), unless ``--debug``.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
+    as_json = "--json" in _before_dashes(words)
     warnings.simplefilter("ignore", UnitWarning)  # commands tell them in their own way
     command = command_line(_COMMANDS, about=disio.__doc__ or "", epilog=_EPILOG)
     try:
@@ -58,39 +63,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        return _explain(error)
+        return _explain(error, as_json=as_json)
     return status if isinstance(status, int) else 0
 
 
+def _before_dashes(words: list[str]) -> list[str]:
+    """The words that are options: what follows ``--`` is for somebody else."""
+    return words[: words.index("--")] if "--" in words else words
+
+
 def _take_debug(words: list[str]) -> bool:
-    own = words[: words.index("--")] if "--" in words else words
-    if "--debug" in own:
+    if "--debug" in _before_dashes(words):
         words.remove("--debug")
         return True
     return os.environ.get("DISIO_DEBUG", "") not in ("", "0")
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: Exception, *, as_json: bool = False) -> int:
     expected = first_expected(error)
     if isinstance(expected, DisioError):
-        _complain(str(expected))
+        _complain(str(expected), expected.code, as_json=as_json)
         return expected.exit_status
     if isinstance(expected, typer.TyperException):
         message = getattr(expected, "format_message", expected.__str__)()
-        if "unexpected extra argument" in message and "=" in message:
-            message += "; parameters are written with -p: -p KEY=VALUE"
-        _complain(message)
+        if message:  # a group of commands without one of them has shown its help
+            _complain(_clear(message), UsageError.code, as_json=as_json)
         context = getattr(expected, "ctx", None)
-        if context is not None:
+        if context is not None and not as_json:
             print(f"Try: {context.command_path} --help", file=sys.stderr)
         return int(getattr(expected, "exit_code", 1))
     name = type(expected).__name__
-    _complain(f"unexpected {name}: {expected} (this is a bug in Disio; --debug shows where)")
+    _complain(
+        f"unexpected {name}: {expected} (this is a bug in Disio; --debug shows where)", "internal", as_json=as_json
+    )
     return 1
 
 
-def _complain(message: str) -> None:
-    print(f"disio: {message}", file=sys.stderr)
+def _clear(message: str) -> str:
+    """A message of the command line's library, without what is of interest to its authors only."""
+    if "unexpected extra argument" in message and "=" in message:
+        message += "; parameters are written with -p: -p KEY=VALUE"
+    return message.replace("Value error, ", "").rstrip(".")
+
+
+def _complain(message: str, code: str, *, as_json: bool) -> None:
+    """Say what went wrong: to people in their line, to programs in the shape that errors have in the HTTP API."""
+    told = json.dumps({"error": code, "message": message}) if as_json else f"disio: {message}"
+    print(told, file=sys.stderr)
 
 
 __all__ = ["main"]

@@ -47,7 +47,7 @@ def backup(
       disio backup /backups/grid-2026-11-24
       disio backup /backups/manager --data /srv/disio/manager
     """
-    found = data.find(source)
+    found = data.find(source, option="disio backup DEST --data DIRECTORY")
     whole = (source or found[0][0].parent).absolute()
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise UsageError(f"{destination} is there already; name a directory that is not, or an empty one")

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from disio.cli import output
+from disio.figures import counted
 from disio.testing.trial import try_unit
 
 
@@ -39,5 +40,6 @@ def check_first(module: Path, params: Mapping[str, Any], payloads: Iterable[Any]
             output.err.print(f"answers of {browser.version} differ from this machine's: payloads {different}")
         output.err.print("nothing was submitted; `disio test` shows more")
         raise typer.Exit(1)
-    output.err.print(f"[dim]{len(native.outcomes)} payloads: the same bytes here and in {browser.version}[/]")
+    compared = counted(len(native.outcomes), "payload")
+    output.err.print(f"[dim]{compared}: the same bytes here and in {browser.version}[/]")
     return chain(first or (), given or ())

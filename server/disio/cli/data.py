@@ -13,8 +13,10 @@ from disio.manager.store.checkup import MANAGER
 KINDS: Final = (MANAGER, DISTRIBUTOR)
 
 
-def find(data: Path | None) -> list[tuple[Path, Kind]]:
+def find(data: Path | None, *, option: str) -> list[tuple[Path, Kind]]:
     """Data directories at a place, or right below it (as `disio up` has them), and whose they are.
+
+    ``option``: how the command is told of another place.
 
     Raises:
         UsageError: there is none.
@@ -22,13 +24,13 @@ def find(data: Path | None) -> list[tuple[Path, Kind]]:
     chosen = (data or platformdirs.user_data_path("disio")).absolute()
     if not chosen.is_dir():
         raise UsageError(
-            f"there is no directory {chosen}; name the one that a manager, a distributor or `disio up` has"
+            f"there is no directory {chosen}; name the one that a manager, a distributor or `disio up` has: {option}"
         )
     places = [chosen, *sorted(place for place in chosen.iterdir() if place.is_dir())]
     found = [(place, kind) for place in places if (kind := kind_of(place, KINDS)) is not None]
     if not found:
         raise UsageError(
             f"{chosen} has no data of Disio in it: neither {MANAGER.database} nor {DISTRIBUTOR.database}; "
-            "name the directory that was given with --data"
+            f"name the directory that was given to `disio up`, or to that process, with --data: {option}"
         )
     return found

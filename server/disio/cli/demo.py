@@ -12,7 +12,7 @@ from rich.table import Table
 from disio.assets import asset
 from disio.client import AsyncClient
 from disio.errors import DisioError
-from disio.figures import duration
+from disio.figures import counted, duration
 from disio.testing import VOLUNTEERING, Grid, find_browser, open_site, open_volunteers
 from disio.unit import codec
 from disio.unit.runner import open_unit
@@ -126,9 +126,9 @@ def _facts(view: Task) -> str:
         return "waiting for browsers"
     facts = (
         f"{view.accepted * CHUNK:,} digits",
-        f"{view.accepted}/{view.payloads} payloads",
+        f"{view.accepted:,}/{counted(view.payloads, 'payload')}",
         f"{view.rate * CHUNK:,.0f} digits/s",
-        f"{view.volunteers} volunteers",
+        counted(view.volunteers, "volunteer"),
         f"{duration(view.seconds_left)} left",
     )
     return " · ".join(facts)
@@ -139,7 +139,7 @@ async def _check(console: Console, answer: str, digits: int) -> bool:
     expected = await asyncio.to_thread(pi_hex, digits)
     wrong = sum(a != b for a, b in zip(answer.lower(), expected, strict=False)) + abs(len(answer) - len(expected))
     if wrong:
-        console.print(f"\n[red]{wrong} of {digits:,} digits are wrong.[/]")
+        console.print(f"\n[red]Wrong digits: {wrong:,} of {digits:,}.[/]")
         return False
     console.print(f"\n[green]All {digits:,} digits are right[/]: 3.{answer[:24]}...{answer[-8:]}")
     console.print("[dim]checked one by one against Machin's formula, computed here and now[/]\n")

@@ -38,7 +38,7 @@ def doctor(
       disio doctor /srv/disio/manager --json
     """
     reports = []
-    for place, kind in data.find(directory):
+    for place, kind in data.find(directory, option="disio doctor DIRECTORY"):
         findings = list(look(place, kind))
         healthy = all(finding.level is not Level.WRONG for finding in findings)
         reports.append(Report(str(place), kind.name, healthy, findings))

@@ -9,6 +9,7 @@ from disio.cli.tasks import TaskArgument
 from disio.client import Client, Task
 from disio.client.explaining import EXAMPLES, FailureKind
 from disio.client.explaining import explain as kinds_of
+from disio.figures import counted
 from disio.wire.api import encode
 
 
@@ -44,7 +45,7 @@ def _tell_task(task: Task, kinds: int) -> None:
         output.out.print("No payload was set aside." if not task.error else "No payload was set aside besides.")
     else:
         ways = "in one way" if kinds == 1 else f"in {kinds:,} ways"
-        output.out.print(f"{task.failed:,} payload{'' if task.failed == 1 else 's'} failed, {ways}:")
+        output.out.print(f"{counted(task.failed, 'payload')} failed, {ways}:")
 
 
 def _tell(number: int, kind: FailureKind) -> None:
@@ -53,10 +54,10 @@ def _tell(number: int, kind: FailureKind) -> None:
         head.append(f"  {kind.place}", "cyan")
     named = ", ".join(f"{index:,}" for index in kind.indexes)
     more = "" if kind.payloads <= EXAMPLES else ", ..."
-    told = f"{kind.kind}: {kind.payloads:,} payload{'' if kind.payloads == 1 else 's'} ({named}{more})"
+    told = f"{kind.kind}: {counted(kind.payloads, 'payload')} ({named}{more})"
     output.out.print(head)
     browsers = f" ({', '.join(sorted(kind.browsers))})" if kind.browsers else ""
-    where = f"in {kind.volunteers:,} volunteer{'' if kind.volunteers == 1 else 's'}{browsers}"
+    where = f"in {counted(kind.volunteers, 'volunteer')}{browsers}"
     output.out.print(Padding(f"{told}, {where}", (0, 0, 0, 3), expand=False))
     for title, text in (("", kind.traceback), ("printed before:", kind.log)):
         if text:

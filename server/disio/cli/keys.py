@@ -82,7 +82,7 @@ def researcher(
 
 @app.command()
 def volunteer(
-    name: Annotated[str, typer.Argument(help="What to call it: tasks can trust keys by name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it: tasks can trust keys by name.")],
     file: Annotated[
         Path | None, typer.Option("--file", help="File for the key; it must not exist yet.", show_default="NAME.key")
     ] = None,

@@ -12,6 +12,7 @@ import typer
 from disio.cli import output
 from disio.cli.ranges import one_value, values_of
 from disio.errors import UsageError
+from disio.figures import counted
 from disio.sweeps import grid
 
 ParamOption = Annotated[
@@ -97,7 +98,7 @@ def parse_parameters(pairs: list[str] | None, whole: str | None) -> Parameters:
 def tell_sweep(given: Parameters) -> None:
     """Say how many payloads ranges and lists give: a text with a comma may have been meant as text."""
     if given.payloads is not None:
-        output.err.print(f"[dim]{given.count:,} payloads, one for each combination of the ranges and lists[/]")
+        output.err.print(f"[dim]{counted(given.count, 'payload')}, one for each combination of the ranges and lists[/]")
 
 
 def _parse_whole(text: str) -> dict[str, Any]:

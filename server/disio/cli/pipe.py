@@ -183,7 +183,7 @@ def _run(
                 failed += not seen.accepted
                 after = seen.index if by == "index" else seen.settled
                 read = given.taken if given is not None else task.payloads
-                bar.update(row, description=f"{written:,} results, {failed:,} failed, {read:,} payloads read")
+                bar.update(row, description=f"{written:,} written, {failed:,} of them failures, {read:,} read")
     except KeyboardInterrupt:
         if given is not None:
             given.stop()

@@ -19,6 +19,7 @@ from disio.client import Client
 from disio.client.export import FORMATS, Copy, UnfitError, export
 from disio.client.export.formats import writer_of
 from disio.errors import UsageError
+from disio.figures import counted
 from disio.unit import codec
 from disio.wire.api import MAX_INTEGER
 
@@ -83,7 +84,7 @@ def results(
             write_chunks([printable(value, to_terminal=target is None and sys.stdout.isatty())], target)
             if seen.failed:
                 output.err.print(
-                    f"[yellow]{seen.failed:,} of {seen.payloads:,} payloads failed;[/] "
+                    f"[yellow]{seen.failed:,} of {counted(seen.payloads, 'payload')} failed;[/] "
                     f"the answer is made of the others (disio explain {task})"
                 )
         elif failures:
@@ -119,7 +120,7 @@ def _write_file(
         count = len(copy)
     if kind != "sqlite":
         place.unlink(missing_ok=True)
-    output.err.print(f"[dim]{count:,} results in {target}[/]")
+    output.err.print(f"[dim]{counted(count, 'result')} in {target}[/]")
 
 
 def _last_index(target: Path, kind: str) -> int:

@@ -20,7 +20,7 @@ from disio.client.kits import data_paths
 from disio.client.local import LocalFailure, LocalProgress, LocalRun, run_local
 from disio.client.local_packages import place
 from disio.errors import UsageError
-from disio.figures import duration, rate
+from disio.figures import counted, duration, rate
 from disio.unit import codec
 from disio.unit.contract import load_unit
 from disio.unit.lint import lint
@@ -85,14 +85,10 @@ def run(
     elif not ran.failures:
         write_chunks([printable(ran.answer, to_terminal=target is None and sys.stdout.isatty())], target)
     _tell_failures(ran)
-    counts = f"{_count(ran.payloads, 'payload')} in {duration(ran.seconds)} on {_count(ran.processes, 'process', 'es')}"
-    output.err.print(f"[dim]{counts}[/]")
+    done, on = counted(ran.payloads, "payload"), counted(ran.processes, "process", "processes")
+    output.err.print(f"[dim]{done} in {duration(ran.seconds)} on {on}[/]")
     if ran.failures:
         raise typer.Exit(1)
-
-
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 class _Bar(Progress):
@@ -137,4 +133,4 @@ def _tell_failures(ran: LocalRun) -> None:
             output.err.print(textwrap.indent(failure.log.rstrip("\n"), "  "), markup=False, style="dim")
     if more := len(ran.failures) - len(told):
         alike = " in the same way" if len(examples) == 1 else ""
-        output.err.print(f"... and {_count(more, 'more payload')} failed{alike}")
+        output.err.print(f"... and {counted(more, 'more payload')} failed{alike}")

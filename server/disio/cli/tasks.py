@@ -117,15 +117,16 @@ def _show(task: Task, *, as_json: bool) -> None:
         ("waiting, computing, failed", f"{task.ready:,}, {task.leased:,}, {task.failed:,}"),
         ("volunteers", f"{task.volunteers:,}"),
         ("rate", rate(task.rate)),
-        ("time per payload", milliseconds(task.mean_ms)),
+        ("time per payload", milliseconds(task.mean_ms) if task.mean_ms else "-"),
     ]
     if not task.ended:
         rows.append(("time left", duration(task.seconds_left)))
     elif task.finished is not None:
         rows.append(("took", duration(task.finished - task.created)))
     if task.checked:
+        each = f", {task.executions_each:.2f} a payload" if task.executions else ""
         rows += [
-            ("executions", f"{task.executions:,}, {task.executions_each:.2f} a payload"),
+            ("executions", f"{task.executions:,}{each}"),
             ("disagreements", f"{task.disagreements:,}"),
             ("volunteers blacklisted, suspected", f"{task.blacklisted:,}, {task.suspects:,}"),
             ("wrong answers, estimated", f"{task.doubt:.1g} at most" if task.accepted else "-"),

@@ -114,7 +114,7 @@ def _table(trial: Trial) -> Table:
             f"{len(place.outcomes):,}",
             f"[red]{place.failed:,}[/]" if place.failed else "0",
             f"[red]{different:,}[/]" if different else "0",
-            milliseconds(place.mean_ms),
+            milliseconds(place.mean_ms) if place.mean_ms else "-",
             f"{place.mean_ms / native:.2f}x" if native else "",
             milliseconds(place.boot_ms) if place.boot_ms else "",
             milliseconds(place.load_ms) if place.load_ms else "",

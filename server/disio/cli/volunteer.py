@@ -12,6 +12,7 @@ import typer
 from disio.cli.commands import JsonOption
 from disio.client.core import by_proxy
 from disio.errors import UnreachableError, UsageError
+from disio.figures import counted
 from disio.testing.browsers import find_browser, open_volunteers
 from disio.wire.api import encode
 from disio.wire.volunteer_keys import read_key
@@ -67,7 +68,7 @@ async def _compute(
         if as_json:
             print(encode({"ready": "volunteers", "count": count, "url": url}).decode(), flush=True)
         else:
-            print(f"{count} volunteer{'' if count == 1 else 's'} at {url}; Ctrl-C ends them", flush=True)
+            print(f"{counted(count, 'volunteer')} at {url}; Ctrl-C ends them", flush=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.Future()

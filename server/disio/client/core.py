@@ -13,6 +13,7 @@ import platformdirs
 
 from disio.client.models import Failure
 from disio.errors import DisioError, ProtocolError, UnitWarning, UnreachableError, UsageError
+from disio.figures import counted
 from disio.unit import codec
 from disio.unit.checking import read_checking
 from disio.wire import api
@@ -252,7 +253,7 @@ def not_whole(task: api.Task, failures: Sequence[Failure]) -> PayloadsFailedErro
     """The error for a task that has ended and of which payloads were set aside; ``failures`` begins with the first."""
     failure = failures[0] if failures else None
     return PayloadsFailedError(
-        f"{task.failed:,} of {task.payloads:,} payloads of task {task.id} failed, so its answer is not whole; "
+        f"{task.failed:,} of {counted(task.payloads, 'payload')} of task {task.id} failed, so its answer is not whole; "
         f"failures() has them all, result(partial=True) is made of the others. The first one:\n{failure or ''}",
         failure,
     )
@@ -275,5 +276,6 @@ def update(task: api.Task, seen: api.Task) -> None:
 def still_running(task: api.Task) -> WaitTimeoutError:
     """The error for a wait that was given up."""
     return WaitTimeoutError(
-        f"task {task.id} has not ended yet ({task.accepted} of {task.payloads} payloads); it goes on, wait again"
+        f"task {task.id} has not ended yet ({task.accepted:,} of {counted(task.payloads, 'payload')}); "
+        "it goes on, wait again"
     )

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from disio.figures import duration, rate
+from disio.figures import counted, duration, rate
 from disio.wire.api import Task
 
 
@@ -42,7 +42,7 @@ def facts_of(task: Task) -> list[str]:
         return [task.state, *([f"{task.failed} failed"] if task.failed else [])]
     facts = [
         rate(task.rate),
-        f"{task.volunteers} volunteer{'' if task.volunteers == 1 else 's'}",
+        counted(task.volunteers, "volunteer"),
         f"{duration(task.seconds_left)} left",
     ]
     return [*facts, f"{task.failed} failed"] if task.failed else facts

@@ -50,7 +50,7 @@ def paragraphs(text: str) -> list[str]:
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
-for _name in ("duration", "rate", "milliseconds"):
+for _name in ("counted", "duration", "rate", "milliseconds"):
     blueprint.add_app_template_filter(getattr(figures, _name), _name)
 
 

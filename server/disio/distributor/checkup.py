@@ -11,7 +11,7 @@ import msgspec
 from disio import sqlite
 from disio.checkup import Finding, Kind, Level
 from disio.distributor.spool import APPLICATION_ID, SPOOL, VERSION
-from disio.figures import size
+from disio.figures import counted, size
 from disio.wire.volunteer import ResultItem
 
 _queries: Any = aiosql.from_path(Path(__file__).parent / "checkup.sql", "sqlite3")
@@ -23,7 +23,7 @@ def _look(connection: sqlite3.Connection, _directory: Path) -> Iterator[Finding]
     if unreadable:
         yield Finding(
             Level.WRONG,
-            f"{unreadable:,} frames of results in the spool cannot be read",
+            f"{counted(unreadable, 'frame')} of results in the spool cannot be read",
             "they are not sent; their payloads are computed again when their leases end. Report this, with a copy",
         )
     name = _queries.get_distributor(connection)
@@ -31,7 +31,8 @@ def _look(connection: sqlite3.Connection, _directory: Path) -> Iterator[Finding]
     if not waiting:
         yield Finding(Level.GOOD, f"the spool of distributor {name} is empty")
     for manager, frames, volume, met in waiting:
-        what = f"{frames:,} frames of results ({size(volume)}) wait for manager {manager}"
+        held = counted(frames, "frame of results waits", "frames of results wait")
+        what = f"{held} for manager {manager} ({size(volume)})"
         if not met:
             yield Finding(
                 Level.WRONG, f"{what}, which this distributor has never met", "this spool was altered by hand"

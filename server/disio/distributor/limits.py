@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from disio.errors import UsageError
+from disio.figures import counted
 from disio.wire.volunteer import MAX_FRAME_BYTES, MAX_ITEMS, MAX_WINDOW
 
 MIB: Final = 1024 * 1024
@@ -95,9 +96,9 @@ class Limits:
     def refusal(self, connections: int, from_address: int) -> str:
         """Why one more connection is refused, or "" when it is welcome."""
         if connections >= self.connections:
-            return f"this distributor serves {self.connections} volunteers already; try again later"
+            return f"this distributor serves {counted(self.connections, 'volunteer')} already; try again later"
         if from_address >= self.connections_per_address:
-            return f"{self.connections_per_address} volunteers of your network address are connected already"
+            return f"your network address has {counted(self.connections_per_address, 'volunteer')} connected already"
         return ""
 
 

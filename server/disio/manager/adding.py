@@ -5,6 +5,7 @@ import contextlib
 from typing import Final
 
 from disio.errors import CodecError, ConflictError
+from disio.figures import counted
 from disio.manager.feeding import add, complete, room
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
@@ -62,4 +63,6 @@ def _refuse(task: Task, first: int) -> None:
     if not task.open:
         raise ConflictError(f"task {task.id} is closed; submit an open task to add payloads")
     if first > task.stored:
-        raise ConflictError(f"task {task.id} has {task.stored:,} payloads, so the next one cannot have index {first:,}")
+        raise ConflictError(
+            f"task {task.id} has {counted(task.stored, 'payload')}, so the next one cannot have index {first:,}"
+        )

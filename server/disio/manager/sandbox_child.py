@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from disio.errors import DisioError, UnitError
+from disio.figures import counted
 from disio.unit.absent import stand_in
 from disio.unit.codec import decode, encode
 from disio.unit.contract import default_split
@@ -156,7 +157,7 @@ def _skip(made: Iterator[bytes], count: int, digest: str, running: Any, pipe: Bi
     for done in range(count):
         data = next(made, None)
         if data is None:
-            raise UnitError(f"split gave {done:,} payloads where it had given {count:,} before; {_SAME}")
+            raise UnitError(f"split gave {counted(done, 'payload')} where it had given {count:,} before; {_SAME}")
         update_digest(running, data)
         if time.monotonic() - told > SKIPPING_SECONDS:
             told = time.monotonic()

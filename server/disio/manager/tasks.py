@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from disio.errors import NotFoundError
+from disio.figures import counted
 from disio.manager.store import Store
 from disio.task.credibility import Rules
 from disio.task.model import TaskState, move
@@ -247,9 +248,9 @@ class Task:
             return ""
         others = " of different networks" if self.rules.by_network else ""
         if not here:
-            trusted = "one that is trusted, or " if self.rules.trust_volunteers else ""
-            return f"no volunteer is here; it takes {trusted}{needed}{others}"
-        return f"needs answers from {needed} volunteers{others}; {here} {'is' if here == 1 else 'are'} here"
+            trusted = "a trusted volunteer, or " if self.rules.trust_volunteers else ""
+            return f"needs {trusted}{counted(needed, 'volunteer')}{others}; nobody is here"
+        return f"needs answers from {counted(needed, 'volunteer')}{others}; {counted(here, 'is', 'are')} here"
 
 
 class Tasks:

@@ -4,6 +4,7 @@ import random
 import sqlite3
 
 from disio.errors import NotFoundError
+from disio.figures import counted
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE, NOBODY, Hands, Standing
@@ -116,15 +117,13 @@ def _reason(task: Task, state: PayloadState, votes: list[VoteView], doubt: float
     rules = task.rules
     counting = [vote for vote in votes if vote.counts]
     pending = sum(not vote.counts and vote.standing == Standing.GOOD for vote in votes)
-    waiting = f" {pending} more {_do(pending)} not count yet, as the visit goes on." if pending else ""
+    waiting = f" {counted(pending, 'more does', 'more do')} not count yet, as the visit goes on." if pending else ""
     allowed = f"the doubt about it is {doubt:.2g}, and {rules.error_rate:g} is allowed"
     if rules.quorum:
         allowed = f"{rules.quorum} are asked for"
     if state is PayloadState.SET_ASIDE:
         failed = sum(vote.failed for vote in counting)
-        return (
-            f"Set aside: it failed in {failed} {'volunteer that counts' if failed == 1 else 'volunteers that count'}."
-        )
+        return f"Set aside: it failed in {counted(failed, 'volunteer that counts', 'volunteers that count')}."
     if state is PayloadState.ACCEPTED:
         agreeing = [vote for vote in counting if vote.stands]
         if any(vote.trusted for vote in agreeing) and not rules.quorum:
@@ -137,8 +136,4 @@ def _reason(task: Task, state: PayloadState, votes: list[VoteView], doubt: float
 
 
 def _votes(count: int) -> str:
-    return f"{count} {'vote counts' if count == 1 else 'votes count'}"
-
-
-def _do(count: int) -> str:
-    return "does" if count == 1 else "do"
+    return counted(count, "vote counts", "votes count")

@@ -29,6 +29,13 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+class _Complaint(msgspec.Struct):
+    """What a command that was asked for JSON says when it cannot go on."""
+
+    error: str
+    message: str
+
+
 class Process:
     """One ``disio`` command running as a child. Its standard error goes to a log file.
 
@@ -49,7 +56,7 @@ class Process:
         """Start the command and wait for its ready line.
 
         Raises:
-            DisioError: it ended, or said nothing in 30 seconds; with the end of its log.
+            DisioError: it ended, or said nothing in 30 seconds; with what it said of that, or the end of its log.
         """
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
@@ -73,7 +80,7 @@ class Process:
             line = b""
         if not line:
             await self.kill()
-            raise DisioError(f"`disio {' '.join(self.arguments)}` did not become ready:\n{self.log_end()}")
+            raise DisioError(self._why_not())
         self.ready = msgspec.json.decode(line)
         return self
 
@@ -98,6 +105,13 @@ class Process:
     def log_end(self, lines: int = 25) -> str:
         """The last lines that the child wrote to its standard error."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _why_not(self) -> str:
+        try:
+            reason = msgspec.json.decode(self.log_end(1), type=_Complaint).message
+        except msgspec.MsgspecError:
+            return f"`disio {' '.join(self.arguments)}` did not become ready:\n{self.log_end()}"
+        return f"the {self.arguments[0]} did not start: {reason}"
 
     async def stop(self) -> int:
         """Ask the child to end (SIGTERM), and end it for certain after five seconds; its exit status."""

@@ -1,6 +1,7 @@
 """Exceptions of a unit as what a researcher is shown: one line, and a traceback of their own module."""
 
 import json
+import reprlib
 import traceback
 from typing import Final, Literal
 
@@ -10,6 +11,8 @@ MAX_MESSAGE: Final = 500
 """Characters of a failure's message."""
 MAX_TRACEBACK: Final = 16_000
 """Characters of a failure's traceback; the middle of a longer one is left out."""
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 20, 60, 60
 
 
 def failure(kind: Kind, message: str, trace: str = "") -> bytes:
@@ -34,6 +37,11 @@ def failure_of(kind: Kind, error: BaseException, filename: str) -> bytes:
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
     return failure(kind, message, text)
+
+
+def in_short(value: object) -> str:
+    """A value as Python writes it, in one line; what is long in it is cut."""
+    return " ".join(_SHORT.repr(value).split())
 
 
 def _middle_cut(trace: str) -> str:

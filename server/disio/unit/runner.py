@@ -25,7 +25,7 @@ from disio.unit.capture import Capture
 from disio.unit.codec import MAX_BYTES, TooLargeError, decode, encode
 from disio.unit.context import Context, Hooks, seed_of
 from disio.unit.contract import default_split, takes_context
-from disio.unit.failures import failure, failure_of
+from disio.unit.failures import failure, failure_of, in_short
 
 MODULE_NAME: Final = "disio_unit"
 """``__name__`` of the unit's module, not ``__main__``: that part of a module is for its author."""
@@ -166,8 +166,8 @@ class Session:
         """The task's payloads in codec bytes, lazily: what ``split`` gives, or the default's.
 
         Raises:
-            UnitError: ``split`` raised (the message has its traceback), gave no iterable, or a payload that
-                cannot travel.
+            UnitError: ``split`` raised (the message has the parameters, and its traceback), gave no iterable, or a
+                payload that cannot travel.
         """
         split = self._function("split") or default_split
         with self._told("split"):
@@ -312,7 +312,10 @@ class Session:
         except (UnitError, CodecError) as error:
             raise UnitError(f"{name}: {error}") from None
         except BaseException as error:  # a unit's sys.exit() is its failure, not ours
-            raise UnitError(f"{name} failed: {_text_of(failure_of('exception', error, self._filename))}") from None
+            given = "" if name == "agree" else f" with the parameters {in_short(self._params)}"
+            raise UnitError(
+                f"{name} failed{given}: {_text_of(failure_of('exception', error, self._filename))}"
+            ) from None
 
 
 def _text_of(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """The command line as a whole: help, errors, exit statuses."""
 
 import inspect
+import json
 import shlex
 import subprocess
 import sys
@@ -83,6 +84,44 @@ def test_an_address_that_is_none_is_wrong_usage(disio: Run) -> None:
     told = disio("status", "--url", "somewhere")
     assert told.returncode == 2
     assert "http://127.0.0.1:7700" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "error", "says"),
+    [
+        ("status --json --url http://127.0.0.1:9", 1, "unreachable", "disio up"),
+        ("status --url somewhere --json", 2, "usage", "http://127.0.0.1:7700"),
+        ("results x --json --format xml", 2, "usage", "--format"),
+        ("submit --json", 2, "usage", "MODULE"),
+        ("distributor --manager nowhere --json", 2, "usage", "HOST:PORT"),
+        ("backup --json DEST --data nowhere", 2, "usage", "--data DIRECTORY"),
+    ],
+)
+def test_an_error_of_a_command_asked_for_json(disio: Run, line: str, status: int, error: str, says: str) -> None:
+    """It is one JSON object on standard error, in the shape of the HTTP API's errors; standard output stays empty."""
+    told = disio(*line.split())
+    assert (told.returncode, told.stdout) == (status, "")
+    complaint = json.loads(told.stderr)
+    assert (complaint["error"], says in complaint["message"]) == (error, True)
+
+
+def test_json_is_no_option_after_two_dashes(disio: Run) -> None:
+    """What follows ``--`` is no option, so the error is for people."""
+    assert disio("submit", "--", "--json").stderr.startswith("disio: ")
+
+
+def test_a_value_that_is_none_of_a_few_is_told_with_them(disio: Run) -> None:
+    """A format that is none is named, with those there are, and without words of a library's own."""
+    told = disio("results", "x", "--format", "xml")
+    assert told.stderr.startswith("disio: Invalid value for '--format': 'xml' is not one of 'ndjson', 'csv',")
+
+
+def test_a_group_without_its_command_shows_its_help(disio: Run) -> None:
+    """``disio keys`` alone lists its commands, and complains of nothing."""
+    told = disio("keys")
+    assert told.returncode == 2
+    assert "volunteer" in told.stdout
+    assert "disio: " not in told.stderr
 
 
 def test_version(disio: Run) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import csv
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -92,7 +93,9 @@ async def test_a_failed_task_tells_why(desk: Desk) -> None:
     """A split that raises ends the wait with status 1 and the researcher's own lines."""
     told = await desk("submit", desk.unit, "--wait")
     assert told.returncode == 1
-    assert "KeyError" in told.stderr
+    assert "split failed with the parameters {}: KeyError: 'count'" in told.stderr
+    shown = await desk("status", told.stdout.split()[0])
+    assert re.search(r"time per payload +- *\n", shown.stdout), "nothing was computed"
     assert "squares.py" in told.stderr
 
 

@@ -238,5 +238,5 @@ async def test_a_spool_is_copied_and_frames_that_cannot_be_read_are_told(tmp_pat
         database.execute("UPDATE parcels SET items = x'00'")
         database.commit()
     assert any(
-        "1 frames of results in the spool cannot be read" in one.what for one in look(tmp_path / "two", DISTRIBUTOR)
+        "1 frame of results in the spool cannot be read" in one.what for one in look(tmp_path / "two", DISTRIBUTOR)
     )

@@ -102,8 +102,7 @@ async def test_split_that_raises_is_told_with_its_own_traceback() -> None:
     with pytest.raises(UnitError) as caught:
         await made(code(source, 0))
     text = str(caught.value)
-    assert "split" in text
-    assert "ZeroDivisionError" in text
+    assert text.startswith("split failed with the parameters 0: ZeroDivisionError: division by zero\n")
     assert 'File "unit.py", line 3' in text
     assert "yield 1 / params" in text
     assert "sandbox" not in text
@@ -202,7 +201,7 @@ async def test_split_goes_on_after_what_was_made_before() -> None:
     ("source", "message"),
     [
         ("import os\ndef split(params):\n    while True:\n        yield os.urandom(4)\n", "other payloads than before"),
-        ("def split(params):\n    yield 1\n", r"1 payloads where it had given 3 before"),
+        ("def split(params):\n    yield 1\n", r"1 payload where it had given 3 before"),
     ],
 )
 async def test_split_that_does_not_repeat_itself_is_refused(source: str, message: str) -> None:

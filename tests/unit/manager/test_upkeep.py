@@ -109,9 +109,11 @@ async def test_a_copy_of_a_stopped_manager(data: Path, tmp_path: Path) -> None:
     assert (again.returncode, "there already" in again.stderr) == (2, True)
     nothing = await disio("backup", tmp_path / "other", "--data", tmp_path / "copy" / "nowhere")
     assert (nothing.returncode, "no directory" in nothing.stderr) == (2, True)
+    assert "disio backup DEST --data DIRECTORY" in nothing.stderr
     (tmp_path / "empty").mkdir()
     nothing = await disio("doctor", tmp_path / "empty")
     assert (nothing.returncode, "no data of Disio" in nothing.stderr) == (2, True)
+    assert "disio doctor DIRECTORY" in nothing.stderr
 
 
 async def test_sound_data_is_called_sound(data: Path) -> None:

@@ -293,18 +293,30 @@ def test_payloads_are_lazy() -> None:
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ("yield 1\n    1 / 0", "split failed: ZeroDivisionError: division by zero"),
-        ("return 5", "split failed: TypeError: 'int' object is not iterable"),
+        ("yield 1\n    1 / 0", "split failed with the parameters {'digit': 3}: ZeroDivisionError: division by zero\n"),
+        ("yield params['digits']", "split failed with the parameters {'digit': 3}: KeyError: 'digits'\nTraceback"),
+        ("return 5", "split failed with the parameters {'digit': 3}: TypeError: 'int' object is not iterable"),
         ("yield 1\n    yield object()", "payload 1 of split: value: object cannot travel"),
-        ("raise SystemExit", "split failed: SystemExit"),
+        ("raise SystemExit", "split failed with the parameters {'digit': 3}: SystemExit"),
     ],
 )
 def test_split_errors(split: str, message: str) -> None:
-    """A split that fails is an error with its traceback."""
-    session = session_of(f"def split(params):\n    {split}\ndef run(x): ...")
+    """A split that fails is an error that says in its first line what it was given, and goes on with its traceback."""
+    session = session_of(f"def split(params):\n    {split}\ndef run(x): ...", {"digit": 3})
     with pytest.raises(UnitError) as caught:
         list(session.payloads())
     assert str(caught.value).startswith(message)
+
+
+def test_parameters_in_an_error_stay_in_one_line() -> None:
+    """Many parameters, long ones and ones of several lines are told in short."""
+    params = {"text": "a\nb" * 1000, "rates": list(range(1000)), **{f"p{n:02}": n for n in range(30)}}
+    with pytest.raises(UnitError) as caught:
+        list(session_of("def split(params): return params['rate']\ndef run(x): ...", params).payloads())
+    line = str(caught.value).partition("\n")[0]
+    assert line.endswith("}: KeyError: 'rate'")
+    assert "'p00': 0" in line
+    assert len(line) < 500
 
 
 def test_agree() -> None:

@@ -50,7 +50,7 @@ def _files(connection: sqlite3.Connection, directory: Path) -> Iterator[Finding]
         else:
             whole += 1
     if whole and not wrong:
-        yield Finding(Level.GOOD, f"all {whole:,} files of packages and data that tasks need are whole")
+        yield Finding(Level.GOOD, f"all files of packages and data that tasks need are whole ({whole:,})")
 
 
 def _named(connection: sqlite3.Connection) -> set[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
 import structlog
 
@@ -11,7 +12,6 @@ from disio.distributor.hub import Hub
 from disio.distributor.link import Link
 from disio.errors import UsageError
 from disio.wire.discovery import Found, Lost, browse
-from disio.wire.zmq import normal_address
 
 _log = structlog.get_logger("disio.link")
 
@@ -23,12 +23,11 @@ class Neighbours:
         UsageError: an address given is none.
     """
 
-    def __init__(self, config: DistributorConfig, hub: Hub, delivery: Delivery) -> None:
+    def __init__(self, config: DistributorConfig, managers: Iterable[str], hub: Hub, delivery: Delivery) -> None:
         self._config = config
         self._hub = hub
         self._delivery = delivery
-        addresses = dict.fromkeys(normal_address(address) for address in config.managers)
-        self._given = [Link(address, config.key, hub) for address in addresses]
+        self._given = [Link(address, config.key, hub) for address in managers]
         self._found: dict[str, tuple[Link, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:

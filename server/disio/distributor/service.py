@@ -36,6 +36,7 @@ from disio.distributor.spool import Spool
 from disio.errors import UsageError
 from disio.wire.discovery import Announcement
 from disio.wire.grid import GRID_VERSION, DistributorHello
+from disio.wire.zmq import normal_address
 
 _STOP_SECONDS: Final = 1.2
 _TAKES_NOTHING_MILLISECONDS: Final = 30_000
@@ -57,6 +58,7 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
         StoreError: the data directory cannot be used.
     """
     _check_url(config.url)
+    managers = tuple(dict.fromkeys(map(normal_address, config.managers)))
     guests = Guests(config.volunteer_keys, trust_loopback=config.trust_loopback)
     if config.trust_loopback:
         refuse_public_trust(config.url or _address(config, config.port))
@@ -95,8 +97,8 @@ async def serve(config: DistributorConfig, on_ready: Callable[[dict[str, Any]], 
                 guests=guests,
             )
             delivery = Delivery(hub, spool)
-            neighbours = Neighbours(config, hub, delivery)
-            if not config.managers and not config.discover:
+            neighbours = Neighbours(config, managers, hub, delivery)
+            if not managers and not config.discover:
                 _log.warning("no manager will be found: none is named with --manager, and discovery is off")
             _watch(metrics, hub, spool)
             async with asyncio.TaskGroup() as group:

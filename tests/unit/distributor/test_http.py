@@ -332,6 +332,7 @@ async def test_bad_addresses(tmp_path: Path) -> None:
             await start(DistributorConfig(data=tmp_path, port=0, url=url, discover=False))
     with pytest.raises(UsageError, match="cannot listen"):
         await start(DistributorConfig(data=tmp_path, port=0, host="203.0.113.7", discover=False))
+    assert not list(tmp_path.iterdir()), "nothing is begun that cannot be gone on with"
 
 
 async def test_unreachable_manager(make_distributor: Callable[..., Distributor], manager: ScriptedManager) -> None:

@@ -1,5 +1,5 @@
 /**
- * Messages between a volunteer's bridge and a distributor, version 1: this side's copy of `server/disio/wire/volunteer.py`.
+ * Messages between a volunteer's bridge and a distributor: this side's copy of `server/disio/wire/volunteer.py`.
  *
  * Every WebSocket message is one binary frame: the length of its head (4 bytes, little-endian), the head (a JSON object with
  * a `type`), then the data: the bytes that the head's sizes speak of, one after the other. `docs/protocol.md` tells the order

@@ -3,19 +3,23 @@
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import httpx
 import typer
 
 from disio.cli.commands import JsonOption
+from disio.cli.output import err
 from disio.client.core import by_proxy
 from disio.errors import UnreachableError, UsageError
 from disio.figures import counted
 from disio.testing.browsers import find_browser, open_volunteers
 from disio.wire.api import encode
 from disio.wire.volunteer_keys import read_key
+
+_LOADER: Final = "disio.js"
+_PAGE_BYTES: Final = 256 * 1024
 
 
 def volunteer(
@@ -75,13 +79,14 @@ async def _compute(
 
 
 async def _visit(url: str) -> None:
-    """See that there is a page: a browser would wait before an error page for ever."""
+    """See that there is a page, with the tag in it: a browser would wait before another one for ever."""
     try:
         async with (
             httpx.AsyncClient(trust_env=by_proxy(url), timeout=10, follow_redirects=True) as http,
             http.stream("GET", url) as response,
         ):
             status = response.status_code
+            text = await _beginning(response)
     except httpx.InvalidURL as error:
         raise UsageError(f"{url!r} is no web address ({error}); write it like http://127.0.0.1:7701") from None
     except httpx.HTTPError as error:
@@ -93,3 +98,15 @@ async def _visit(url: str) -> None:
         raise UnreachableError(
             f"{url} answers with status {status}; name a distributor, or a page that carries its script tag"
         )
+    if _LOADER not in text:  # not an error: a script of the page may add the tag
+        err.print(f"disio: no script tag of a distributor ({_LOADER}) is seen in the page at {url}", markup=False)
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """The first piece of a page, as text."""
+    pieces = b""
+    async for piece in response.aiter_bytes():
+        pieces += piece
+        if len(pieces) >= _PAGE_BYTES:
+            break
+    return pieces.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""The WebSocket protocol between a volunteer's bridge and a distributor, version 1.
+"""The WebSocket protocol between a volunteer's bridge and a distributor (``PROTOCOL_VERSION``).
 
 Every WebSocket message is one binary *frame*: the length of its head (4 bytes, little-endian), the
 head (a JSON object with a ``type``), then the data: the bytes that the head's sizes speak of, one

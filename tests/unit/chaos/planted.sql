@@ -6,7 +6,8 @@ DELETE FROM verdicts WHERE task = 1 AND idx = 3;
 UPDATE tasks SET accepted = accepted - 1 WHERE number = 1;
 
 -- name: settled_twice#
--- The table without the key that forbids it.
+-- The table without the key that forbids it. No view may name it meanwhile.
+DROP VIEW agreed;
 CREATE TABLE copy AS SELECT * FROM verdicts;
 INSERT INTO copy SELECT * FROM verdicts WHERE task = 1 AND idx = 3;
 DROP TABLE verdicts;

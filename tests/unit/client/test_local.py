@@ -114,9 +114,13 @@ def test_large_values() -> None:
             {"stop": 1},
             "ended its process while it was executed (exit status 4)",
         ),
-        ("def run(x): ...\ndef split(params): 1 / 0", {}, "split failed: ZeroDivisionError"),
+        ("def run(x): ...\ndef split(params): 1 / 0", {}, "split failed with the parameters {}: ZeroDivisionError"),
         ("import os\ndef run(x): ...\ndef split(params): os._exit(4)", {}, "split ended its process (exit status 4)"),
-        ("def run(x): ...\ndef reduce(results, params): 1 / 0", {"stop": 1}, "reduce failed: ZeroDivisionError"),
+        (
+            "def run(x): ...\ndef reduce(results, params): 1 / 0",
+            {"stop": 1},
+            "reduce failed with the parameters {'stop': 1}: ZeroDivisionError",
+        ),
         (
             "import os\ndef run(x): ...\ndef reduce(results, params): os._exit(4)",
             {"stop": 1},

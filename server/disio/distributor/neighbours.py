@@ -19,8 +19,11 @@ _log = structlog.get_logger("disio.link")
 class Neighbours:
     """Keeps a link to every manager.
 
-    Raises:
-        UsageError: an address given is none.
+    Args:
+        config: whether to look for others, and the grid key.
+        managers: the addresses that were given, each once.
+        hub: knows what the links carry.
+        delivery: brings each link what waits for it.
     """
 
     def __init__(self, config: DistributorConfig, managers: Iterable[str], hub: Hub, delivery: Delivery) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from disio.bundle import load
 from disio.errors import BundleError
+from disio.testing import Grid
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -80,3 +81,11 @@ class Desk:
         assert ballot["reason"] in " ".join(text.stdout.split())
         assert (ballot["task"], ballot["index"]) == (task, index)
         return text.stdout, ballot
+
+
+@pytest.fixture
+def desk(disio: Run, grid: Grid, tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
+    """The command with its module's grid and unit."""
+    unit = tmp_path / "squares.py"
+    unit.write_text(request.module.UNIT)
+    return Desk(disio, grid.client.url, unit)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,7 +10,7 @@ import pytest_asyncio
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 
-from .conftest import Desk, Run
+from .conftest import Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,14 +25,6 @@ async def grid(bundle: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
     directory = tmp_path_factory.mktemp("grid")
     async with Grid(directory, distributor_options=("--network-prefix", "off")) as opened:
         yield opened
-
-
-@pytest.fixture
-def desk(disio: Run, grid: Grid, tmp_path: Path) -> Desk:
-    """The command with its grid."""
-    unit = tmp_path / "squares.py"
-    unit.write_text(UNIT)
-    return Desk(disio, grid.client.url, unit)
 
 
 @contextlib.asynccontextmanager

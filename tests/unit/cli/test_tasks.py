@@ -17,7 +17,7 @@ import pytest_asyncio
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 
-from .conftest import Desk, Run
+from .conftest import Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,14 +44,6 @@ async def grid(bundle: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-
-
-@pytest.fixture
-def desk(disio: Run, grid: Grid, tmp_path: Path) -> Desk:
-    """The command with its grid."""
-    unit = tmp_path / "squares.py"
-    unit.write_text(UNIT)
-    return Desk(disio, grid.client.url, unit)
 
 
 async def test_submit_prints_the_id_alone(desk: Desk) -> None:

@@ -6,9 +6,10 @@ So acknowledgements mean durable, and batches form by themselves under load.
 """
 
 import asyncio
+import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import structlog
@@ -55,7 +56,7 @@ async def serve(config: ManagerConfig, on_ready: Callable[[dict[str, Any]], None
         StoreError: its database cannot be used.
         UsageError: it cannot listen at its address.
     """
-    async with AsyncExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(config.data))
         await asyncio.to_thread(tidy, store.manager)
         listener = await stack.enter_async_context(Listener(config.host, config.port, config.key))
@@ -177,10 +178,18 @@ class Service:
         """Give networks other names once a day, when no task needs the old ones."""
         if abs(now - self._store.salted) < SALT_SECONDS or self.ledger.under_way:
             return
+        renewed = self._store.group.done
         self._store.renew_salt(now)
         self.ledger.due.set()
+        self._group.create_task(self._forget_salt(renewed))
         for peer in list(self.ledger.links.distributors):
             await self._send(peer, grid.WhoAreYou())
+
+    async def _forget_salt(self, renewed: asyncio.Future[None]) -> None:
+        """The former salt goes from the log too, once the new one is durable."""
+        await renewed
+        with contextlib.suppress(sqlite3.OperationalError):  # on a full disk it goes when the log is next written over
+            await self._store.upkeep.empty_log()
 
     async def _tell_cluster(self, *, new: bool = False) -> None:
         cluster = self.ledger.links.cluster(new=new)

@@ -246,11 +246,14 @@ class Task:
         needed, here = self.queue.arbiter.shortage
         if here >= needed:
             return ""
+        trusted = self.rules.trust_volunteers
+        if trusted is True:
+            first = "a trusted volunteer, or "
+        else:
+            first = f"a volunteer with the key {' or '.join(trusted)}, or " if trusted else ""
         others = " of different networks" if self.rules.by_network else ""
-        if not here:
-            trusted = "a trusted volunteer, or " if self.rules.trust_volunteers else ""
-            return f"needs {trusted}{counted(needed, 'volunteer')}{others}; nobody is here"
-        return f"needs answers from {counted(needed, 'volunteer')}{others}; {counted(here, 'is', 'are')} here"
+        present = f"{counted(here, 'is', 'are')} here" if here else "nobody is here"
+        return f"needs {first}answers from {counted(needed, 'volunteer')}{others}; {present}"
 
 
 class Tasks:

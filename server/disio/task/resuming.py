@@ -74,10 +74,10 @@ def keep_state(ballot: Ballot, keeper: str, rests_on: Hands, voters: Mapping[str
         voters: all volunteers.
     """
     ballot.states.pop(keeper, None)
-    gone_on_from = [name for name in ballot.states if name in rests_on]
+    useless = [name for name, hands in ballot.states.items() if name in rests_on or fallen(hands, voters)]
     ballot.states[keeper] = rests_on
-    idle = [name for name in ballot.states if name not in ballot.holders and name not in gone_on_from]
-    dropped = gone_on_from + idle[:-IDLE_STATES]
+    idle = [name for name in ballot.states if name not in ballot.holders and name not in useless]
+    dropped = useless + idle[:-IDLE_STATES]
     for name in dropped:
         del ballot.states[name]
     for name in rests_on:

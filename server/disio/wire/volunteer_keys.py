@@ -16,6 +16,7 @@ from disio.task.credibility import KEY_NAME
 
 LOOPBACK: Final = "loopback"
 """The name that stands for volunteers on the distributor's own machine, where these are trusted."""
+_TAKEN: Final = (LOOPBACK, "none")  # `disio submit --trust none` trusts nobody
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -25,8 +26,9 @@ def create(name: str, file: Path, known: Path) -> None:
     Raises:
         UsageError: the name cannot be used, or a file cannot be written.
     """
-    if not KEY_NAME.fullmatch(name) or name == LOOPBACK:
-        raise UsageError(f"{name!r} cannot name a key; take letters, digits, dots and dashes ({LOOPBACK!r} is taken)")
+    if not KEY_NAME.fullmatch(name) or name in _TAKEN:
+        taken = " and ".join(map(repr, _TAKEN))
+        raise UsageError(f"{name!r} cannot name a key; take letters, digits, dots and dashes ({taken} are taken)")
     if known.exists() and name in read_known(known).values():
         raise UsageError(f"{known} has a key of the name {name} already; choose another name")
     key = secrets.token_hex(32)
@@ -65,7 +67,7 @@ def read_known(file: Path) -> dict[str, str]:
         if not line.strip() or line.startswith("#"):
             continue
         name, _, digest = line.strip().partition(" ")
-        if not KEY_NAME.fullmatch(name) or name == LOOPBACK or not _KEY.fullmatch(digest.strip()):
+        if not KEY_NAME.fullmatch(name) or name in _TAKEN or not _KEY.fullmatch(digest.strip()):
             raise UsageError(f"{file}, line {number}: write NAME SHA256, as `disio keys volunteer` does")
         if name in found.values():
             raise UsageError(f"{file}, line {number}: there is a key of the name {name} already")

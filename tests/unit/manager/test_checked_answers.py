@@ -55,7 +55,9 @@ async def test_answers_need_volunteers_of_different_networks(tmp_path: Path) -> 
         async with working(one, (tabs, double)):
             view = await one.when(task.task, lambda view: view.executions >= 12)
             assert view.accepted == 0
-            assert view.shortage == "needs answers from 4 volunteers of different networks; 1 is here"
+            assert view.shortage == (
+                "needs a trusted volunteer, or answers from 4 volunteers of different networks; 1 is here"
+            )
             await one.join(*HONEST)
             async with working(one, (HONEST, double)):
                 view = await one.ended(task.task)

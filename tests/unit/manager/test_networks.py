@@ -94,6 +94,11 @@ async def test_what_was_under_way_when_the_names_changed_counts_as_well(tmp_path
         await one.call(grid.CancelTask(task), grid.TaskView)
 
 
+def holds(data: Path, salt: bytes) -> bool:
+    """Whether these bytes are anywhere in the manager's files, its log among them."""
+    return any(salt in file.read_bytes() for file in data.iterdir() if file.is_file())
+
+
 async def test_names_are_forgotten_once_a_day(tmp_path: Path, clock: Clock) -> None:
     """The salt is renewed after a day, also over a restart, and the old one is nowhere any more."""
     salts: list[bytes] = []
@@ -101,8 +106,10 @@ async def test_names_are_forgotten_once_a_day(tmp_path: Path, clock: Clock) -> N
         clock.ahead = day * DAY
         async with linked(tmp_path, "v1") as one:
             if day:
+                assert holds(tmp_path, salts[-1])
                 await asked_again(one)
                 await one.hello()
+                await one.until(lambda: not any(holds(tmp_path, salt) for salt in salts))
             assert one.welcome is not None
             salts.append(one.welcome.salt)
             task = (await one.submit(DOUBLE, {"stop": 1}, checking={"quorum": 1})).task

@@ -220,6 +220,19 @@ def test_states_of_one_payload_are_bounded() -> None:
     assert (0, "v11") in court.states
 
 
+def test_states_of_the_blacklisted_keep_no_place() -> None:
+    """Those of the honest stay, however many a saboteur's friends have left before it is found out."""
+    court = court_of("honest", rules=Rules(error_rate=1e-3, assume_bad=0.3, check_share=0.0))
+    begin(court, "honest")
+    for number in range(IDLE_STATES - 1):
+        court.join(f"bad{number}", f"net{number}")
+        begin(court, f"bad{number}")
+        court.jury.voters[f"bad{number}"].standing = Standing.BLACKLISTED
+    court.join("next")
+    begin(court, "next")
+    assert set(court.states) == {(0, "honest"), (0, "next")}
+
+
 def test_failures_are_voted_on_with_states_as_well() -> None:
     """A failure that rests on a state is a vote of all who touched it, in plain voting too."""
     court = court_of("a", "b", rules=Rules(quorum=2))

@@ -23,14 +23,14 @@ def test_distributor_knows_a_key_by_its_hash(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    """A key that is there stays; a name is given once; the name for this machine is taken."""
+    """A key that is there stays; a name is given once; names that mean something else are taken."""
     known = tmp_path / "known"
     create("lab", tmp_path / "lab.key", known)
     with pytest.raises(UsageError, match="already"):
         create("lab", tmp_path / "other.key", known)
     with pytest.raises(UsageError, match="never written over"):
         create("other", tmp_path / "lab.key", known)
-    for name in ("loopback", "", "a b", "../x"):
+    for name in ("loopback", "none", "", "a b", "../x"):
         with pytest.raises(UsageError, match="cannot name a key"):
             create(name, tmp_path / "new.key", known)
 

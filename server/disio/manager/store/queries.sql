@@ -2,8 +2,10 @@
 
 -- name: set_writing#
 -- The connection that writes: a commit is on the disk when it returns.
+-- What is replaced or removed is overwritten where that costs no more writing.
 PRAGMA synchronous = FULL;
 PRAGMA busy_timeout = 5000;
+PRAGMA secure_delete = FAST;
 
 -- name: set_auto_vacuum#
 -- Free pages can be given back to the disk bit by bit. Only heeded in a file that is still empty.
@@ -243,6 +245,10 @@ PRAGMA incremental_vacuum(1000);
 -- name: move_log_into_file#
 -- The write-ahead log into the file itself, as far as nobody is in the way; only then does the file become shorter.
 PRAGMA wal_checkpoint(PASSIVE);
+
+-- name: empty_log#
+-- The write-ahead log into the file itself, and nothing stays of what was in it.
+PRAGMA wal_checkpoint(TRUNCATE);
 
 -- ==== reading ====
 

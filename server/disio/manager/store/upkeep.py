@@ -83,6 +83,15 @@ class Upkeep:
         async with self._turn:
             await queries.move_log_into_file(self._writer)
 
+    async def empty_log(self) -> None:
+        """Leave nothing in the write-ahead log of what the file itself holds no more.
+
+        Raises:
+            sqlite3.OperationalError: the disk is full.
+        """
+        async with self._turn:
+            await queries.empty_log(self._writer)
+
     async def _erase_task(self, task: int) -> None:
         await queries.erase_answer(self._writer, task=task)
         await queries.erase_touches(self._writer, task=task)

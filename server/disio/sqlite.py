@@ -97,26 +97,32 @@ def copy(source: Path, target: Path, on_progress: Callable[[int, int], None]) ->
         StoreError: it cannot be read or written, or the copy is damaged, as is then the source.
     """
     part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
     try:
-        if not source.stat().st_size:
-            raise StoreError(f"{source} is damaged (it is empty), and is not copied; `disio doctor` says what to do")
-        with snapshot(source) as reading, contextlib.closing(sqlite3.connect(part)) as writing:
-            size = queries.get_page_size(reading)
-            reading.backup(
-                writing,
-                pages=COPY_PAGES,
-                progress=lambda _status, left, pages: on_progress((pages - left) * size, pages * size),
-            )
-        with snapshot(part) as copied:
-            wrong = damage(copied, part)
-    except (sqlite3.Error, OSError) as error:
         part.unlink(missing_ok=True)
+        _copy(source, part, on_progress)
+        part.rename(target)
+    except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{source} cannot be copied to {target}: {error}") from None
+    finally:
+        for rest in ("", "-wal", "-shm", "-journal"):
+            with contextlib.suppress(OSError):
+                part.with_name(part.name + rest).unlink(missing_ok=True)
+
+
+def _copy(source: Path, part: Path, on_progress: Callable[[int, int], None]) -> None:
+    if not source.stat().st_size:
+        raise StoreError(f"{source} is damaged (it is empty), and is not copied; `disio doctor` says what to do")
+    with snapshot(source) as reading, contextlib.closing(sqlite3.connect(part)) as writing:
+        size = queries.get_page_size(reading)
+        reading.backup(
+            writing,
+            pages=COPY_PAGES,
+            progress=lambda _status, left, pages: on_progress((pages - left) * size, pages * size),
+        )
+    with snapshot(part) as copied:
+        wrong = damage(copied, part)
     if wrong:
         raise StoreError(
-            f"{source} is damaged ({wrong[0]}), and so is its copy, {part}; `disio doctor` says more about it"
+            f"{source} is damaged ({wrong[0]}), and so was its copy, which is not kept; "
+            "`disio doctor` says more about it"
         )
-    for rest in ("-wal", "-shm"):
-        part.with_name(part.name + rest).unlink(missing_ok=True)
-    part.rename(target)

@@ -123,5 +123,7 @@ async def test_pause_resume_and_delete_from_the_command_line(grid: Grid, volunte
         assert [line.value async for line in grid.client.results(task)] == [number**2 for number in range(100)]
     told = await disio("delete", task)
     assert (told.returncode, "freed" in told.stdout) == (0, True), told.stderr
+    told = await disio("delete", task)
+    assert (told.returncode, told.stdout) == (0, f"{task} is gone already: it was deleted before\n"), told.stderr
     assert (await disio("status", task)).returncode == 1
     assert await grid.client.tasks() == []

@@ -1,6 +1,7 @@
 """``disio backup``."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -56,18 +57,32 @@ def backup(
     with Progress(*columns, console=output.err, transient=True) as progress:
         for place, kind in found:
             target = destination if place == whole else destination / place.name
-            try:
-                target.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UsageError(f"{target} cannot be made: {error.strerror}") from None
             shown = progress.add_task(kind.name, total=None)
-            _COPIES[kind.name](place, target, partial(_tell, progress, shown))
+            with _made(target):
+                _COPIES[kind.name](place, target, partial(_tell, progress, shown))
             copies.append(Copy(kind.name, str(place), str(target), (target / kind.database).stat().st_size))
     if as_json:
         output.out.out(msgspec.json.encode(copies).decode(), highlight=False)
         return
     for copy in copies:
         output.out.print(f"{copy.kind}: {size(copy.bytes)} copied to {copy.copy}, and checked", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _made(directory: Path) -> Iterator[None]:
+    """A directory that is there meanwhile; if that comes to nothing, those that were made for it and are empty go."""
+    new = [place for place in (directory, *directory.parents) if not place.exists()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{directory} cannot be made: {error.strerror}") from None
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for place in new:
+                place.rmdir()
+        raise
 
 
 def _tell(progress: Progress, shown: TaskID, done: int, total: int) -> None:

@@ -32,7 +32,7 @@ def distributor(
     host: HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 7701,
     public_url: Annotated[
-        str, typer.Option("--url", help="Where browsers reach it.", show_default="http://HOST:PORT")
+        str, typer.Option("--url", help="Where browsers reach it.", show_default="from host and port")
     ] = "",
     managers: ManagersOption = None,
     discover: DiscoverOption = True,
@@ -66,7 +66,7 @@ def distributor(
             "--limit",
             metavar="NAME=NUMBER",
             envvar="DISIO_LIMITS",
-            help="What volunteers and others may do, see docs/distributor.md; may be repeated.",
+            help="What volunteers and others may do (docs: distributor.md); may be repeated.",
         ),
     ] = None,
     network_prefix: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Column
 
 from disio.cli import output
 from disio.cli.checking import check_first
@@ -97,8 +98,8 @@ class _Bar(Progress):
     def __init__(self) -> None:
         super().__init__(
             SpinnerColumn(),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=None, table_column=Column(max_width=40)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[facts]}"),
             console=output.err,
             disable=not output.err.is_terminal,

@@ -8,6 +8,7 @@ from rich.table import Table
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption
 from disio.client import Client, Task
+from disio.errors import NotFoundError
 from disio.figures import duration, milliseconds, rate, size
 from disio.wire.api import encode
 
@@ -86,13 +87,20 @@ def delete(
       disio delete m4n8gr-2 --force
     """
     with Client(url) as client, output.err.status(f"deleting {task} …") as shown:
+        try:
+            client.task(task)
+            there = True
+        except NotFoundError:  # its manager may still know of the deletion
+            there = False
         deleted = client.delete(
             task, force=force, on_progress=lambda so_far: shown.update(f"deleting {task} … {size(so_far.freed)} so far")
         )
     if as_json:
         output.out.out(encode(deleted).decode(), highlight=False)
-    else:
+    elif there:
         output.out.print(f"{deleted.id} deleted: {size(deleted.freed)} freed")
+    else:
+        output.out.print(f"{deleted.id} is gone already: it was deleted before")
 
 
 def _tell(task: Task, *, as_json: bool) -> None:

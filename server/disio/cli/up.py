@@ -21,6 +21,7 @@ READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 4.0
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 10.0
+MOST_PORT: Final = 65535
 STEADY_SECONDS: Final = 30.0
 """A child that ran for so long is started again at once when it ends."""
 
@@ -172,17 +173,28 @@ def _describe(facts: dict[str, Any], *, own: bool) -> str:
     )
 
 
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+def _in_range(port: int) -> int:
+    """Not ``min`` and ``max``: the help would show the range beside each port, and cut long names for that."""
+    if not 0 <= port <= MOST_PORT:
+        raise typer.BadParameter(f"{port} is no port; give one from 1 to {MOST_PORT}, or 0 for a free one")
+    return port
+
+
+Port = Annotated[int, typer.Option(metavar="PORT", callback=_in_range, help="Port to listen on; 0 takes a free one.")]
 
 
 def up(
     *,
-    data: Annotated[Path | None, typer.Option(help="Directory of all data.", show_default="user data")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Directory of all data.", show_default="user data")
+    ] = None,
     host: Annotated[
-        str, typer.Option(help="Address on which volunteers are served; all else stays on loopback.")
+        str,
+        typer.Option(metavar="HOST", help="Address on which volunteers are served; all else stays on loopback."),
     ] = "127.0.0.1",
     public_url: Annotated[
-        str, typer.Option(help="Where browsers reach the distributor.", show_default="http://HOST:PORT")
+        str,
+        typer.Option(metavar="URL", help="Where browsers reach the distributor.", show_default="http://HOST:PORT"),
     ] = "",
     dashboard_port: Port = 7700,
     distributor_port: Port = 7701,

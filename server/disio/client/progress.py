@@ -8,6 +8,9 @@ from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import Task as Row
+from rich.table import Column
+from rich.text import Text
 
 from disio.figures import counted, duration, rate
 from disio.wire.api import Task
@@ -48,15 +51,24 @@ def facts_of(task: Task) -> list[str]:
     return [*facts, f"{task.failed} failed"] if task.failed else facts
 
 
+class _OneLine(TextColumn):
+    """Text that is cut where there is no room for it, not wrapped."""
+
+    def render(self, task: Row) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
 class TaskProgress:
     """Shows accepted payloads, rate, volunteers and time left on a terminal. Use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            _OneLine("{task.description}", table_column=Column()),
+            BarColumn(bar_width=None, table_column=Column(max_width=40)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[facts]}"),
             console=console,
             disable=not console.is_terminal,

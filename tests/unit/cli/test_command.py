@@ -38,6 +38,13 @@ def test_each_command_loads_and_its_help_agrees_with_the_list(name: str) -> None
         assert "Examples:" in inspect.cleandoc(one.help)
 
 
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("keys", "bundle")])
+def test_help_is_whole_in_80_columns(disio: Run, name: str) -> None:
+    """No option's name, and nothing that is said of it, is cut."""
+    told = disio(name, "--help", COLUMNS="80")
+    assert (told.returncode, "…" in told.stdout) == (0, False), told.stdout
+
+
 def test_an_unknown_command_is_one_line_with_a_suggestion(disio: Run) -> None:
     """A mistyped command ends with status 2 and the command that was probably meant."""
     told = disio("sbumit")

@@ -1,6 +1,7 @@
 """Progress in a terminal and in Jupyter."""
 
 import io
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -59,3 +60,14 @@ def test_a_terminal_shows_a_bar() -> None:
         with TaskProgress(Console(file=out, force_terminal=terminal, width=120)) as progress:
             progress.show(msgspec.structs.replace(task(), name="pi"))
         assert ("5/10" in out.getvalue()) == terminal
+
+
+def test_a_terminal_of_80_columns_shows_it_in_one_line() -> None:
+    """What is not known to be short is cut, the bar first; what it says of the time is whole."""
+    out = io.StringIO()
+    seen = task(name="magnets of all sizes", payloads=11_321, rate=123.0, volunteers=14)
+    with TaskProgress(Console(file=out, force_terminal=True, width=80)) as progress:
+        progress.show(seen)
+    lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).splitlines() if "5/11321" in line]
+    assert lines
+    assert all("123/s · 14 volunteers · 1 min 32 s left · 1 failed" in line for line in lines), lines

@@ -181,7 +181,7 @@ async def test_damaged_data_is_told_and_not_started_with(
     assert file.read_bytes() == before, "what could be rescued was touched"
     with pytest.raises(StoreError, match=r"is damaged|cannot be copied"):
         back_up(data, tmp_path, lambda _done, _total: None)
-    assert not (tmp_path / DATABASE).exists()
+    assert [path for path in tmp_path.iterdir() if path != data] == [], "a copy that failed leaves nothing"
 
 
 async def test_the_command_line_tells_of_damage(data: Path) -> None:
@@ -194,6 +194,9 @@ async def test_the_command_line_tells_of_damage(data: Path) -> None:
     told = await disio("manager", "--data", data, "--port", 0, "--no-announce")
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
     assert "is damaged" in told.stderr
+    told = await disio("backup", data.parent / "new" / "copy", "--data", data)
+    assert (told.returncode, "cannot be copied" in told.stderr) == (1, True)
+    assert not (data.parent / "new").exists(), "a copy that failed leaves no directory"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -16,6 +17,13 @@ from disio.errors import DisioError
 EXIT_INTERRUPTED = 130
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+UnitArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="UNIT",
+        help="The work unit: a Python module with run(payload), or the folder of a package or project that has one.",
+    ),
+]
 UrlOption = Annotated[
     str | None,
     typer.Option("--url", envvar="DISIO_URL", help="The dashboard's address.", show_default="http://127.0.0.1:7700"),

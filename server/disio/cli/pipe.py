@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from disio.cli import output
 from disio.cli.checking import check_first
-from disio.cli.commands import UrlOption
+from disio.cli.commands import UnitArgument, UrlOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
 from disio.client import Client, Task
 from disio.client.feeding import Feeding, patiently
@@ -36,7 +36,7 @@ class Place(msgspec.Struct):
 
 
 def pipe(
-    module: Annotated[Path, typer.Argument(metavar="UNIT", help="The work unit: a Python module with run(payload).")],
+    module: UnitArgument,
     *,
     param: ParamOption = None,
     params: ParamsOption = None,
@@ -90,6 +90,8 @@ def pipe(
         output.err.print(f"task [bold]{task.id}[/]")
         failed = _run(client, task, lines, by=by, after=after, bare=bare, target=target, append=bool(resume))
         ended = task.refresh()
+    if not ended.payloads:
+        output.err.print("0 payloads: standard input had none")
     if ended.error:
         output.err.print(ended.error, markup=False)
     if failed:

@@ -12,7 +12,7 @@ from rich.table import Column
 
 from disio.cli import output
 from disio.cli.checking import check_first
-from disio.cli.commands import JsonOption
+from disio.cli.commands import JsonOption, UnitArgument
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.cli.results import printable, write_chunks
 from disio.client import sources
@@ -32,7 +32,7 @@ MOST_TOLD: Final = 5
 
 
 def run(
-    module: Annotated[Path, typer.Argument(metavar="UNIT", help="The work unit: a Python module with run(payload).")],
+    module: UnitArgument,
     *,
     local: Annotated[bool, typer.Option("--local", help="On this machine, all cores, without a grid.")] = False,
     check: Annotated[

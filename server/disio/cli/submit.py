@@ -1,13 +1,12 @@
 """``disio submit``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from disio.cli import output
 from disio.cli.checking import check_first
-from disio.cli.commands import JsonOption, UrlOption
+from disio.cli.commands import JsonOption, UnitArgument, UrlOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.client import Client, Task
 from disio.client.progress import TaskProgress
@@ -17,7 +16,7 @@ from disio.wire.api import encode
 
 def submit(
     *,
-    module: Annotated[Path, typer.Argument(metavar="MODULE", help="The work unit: a Python module with run(payload).")],
+    module: UnitArgument,
     param: ParamOption = None,
     params: ParamsOption = None,
     data: DataOption = None,
@@ -69,6 +68,7 @@ def submit(
     Examples:
       disio submit pi_digits.py -p digits=1000 --wait
       disio submit epidemic.py -p beta=0.1:0.5:0.1 -p gamma=0.05,0.1 -p model=SIR
+      disio submit ./galaxies -p seed=1:100
       disio submit align.py --data genome=chr21.fa -p reads=1000
       disio submit sweep.py --params @params.json --name 'beta sweep' --priority 5
       disio submit sweep.py --error-rate 1e-6 --assume-bad 0.1 --trust lab
@@ -102,15 +102,24 @@ def submit(
         )
         output.warn(task.filename, task.warnings)
         if not wait:
+            if output.err.is_terminal:
+                output.err.print(f"[dim]submitted to {client.url}/tasks/{task.id}[/]", soft_wrap=True)
             _tell(task, as_json=as_json, ended=False)
             return
         if not as_json:
-            output.err.print(f"task [bold]{task.id}[/] submitted; Ctrl-C stops waiting, not the task")
+            where = f"{client.url}/tasks/{task.id}"
+            output.err.print(
+                f"task [bold]{task.id}[/] submitted to {where}; Ctrl-C stops waiting, not the task", soft_wrap=True
+            )
         with TaskProgress(output.err) as progress:
             task = client.wait(task.id, on_progress=progress.show)
     _tell(task, as_json=as_json, ended=True)
     if task.state != "finished":
         raise typer.Exit(1)
+
+
+def _is_of_no_payloads(warning: str) -> bool:
+    return warning.startswith("no payloads")
 
 
 def _tell_preparing(what: str) -> None:
@@ -126,6 +135,8 @@ def _tell(task: Task, *, as_json: bool, ended: bool) -> None:
         output.out.out(task.id, highlight=False)
     else:
         output.out.print(f"{task.id} {output.state(task)}: {output.payloads(task)} payloads accepted")
+        if not task.payloads and task.state == "finished" and not any(map(_is_of_no_payloads, task.warnings)):
+            output.err.print("no payloads: split gave none for these parameters")
         if task.error:
             output.err.print(task.error, markup=False)
         if task.failed:

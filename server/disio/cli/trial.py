@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from disio.cli import output
-from disio.cli.commands import JsonOption
+from disio.cli.commands import JsonOption, UnitArgument
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.client import sources
 from disio.errors import UsageError
@@ -25,9 +25,7 @@ SHOWN = 3
 
 
 def trial(
-    module: Annotated[
-        Path, typer.Argument(metavar="UNIT", help="The work unit: a module with run(payload), or a package.")
-    ],
+    module: UnitArgument,
     *,
     param: ParamOption = None,
     params: ParamsOption = None,

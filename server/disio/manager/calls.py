@@ -115,7 +115,7 @@ class Calls:
         ledger = self._ledger
         unit = load_unit(request.source, request.filename)
         await self._files.check(unit, request.kit)
-        _check_params(unit, request.params, is_open=request.open)
+        odd = _check_params(unit, request.params, is_open=request.open)
         self._refuse_in_trouble()
         number = ledger.store.take_task_number()
         task = Task(
@@ -136,7 +136,7 @@ class Calls:
             owner=request.owner,
             sites=request.sites,
             kit=request.kit,
-            warnings=[str(warning) for warning in lint(unit)[:MAX_WARNINGS]],
+            warnings=[*odd, *(str(warning) for warning in lint(unit)[:MAX_WARNINGS])],
             rules=Rules.of(unit.metadata.checking, read_checking(request.checking, "")),
             has_agree=unit.has_agree,
             first_stint=ledger.store.next_lease,
@@ -260,10 +260,18 @@ class Calls:
             raise StoreError(f"the manager cannot write its database: {self._ledger.store.trouble}")
 
 
-def _check_params(unit: Unit, params: bytes, *, is_open: bool) -> None:
+def _check_params(unit: Unit, params: bytes, *, is_open: bool) -> list[str]:
+    """Refuse what cannot be; returns warnings about what is odd."""
     try:
         check(params)
-        if not unit.has_split and not is_open:
-            default_split(decode(params))
+        payloads = None if unit.has_split or is_open else default_split(decode(params))
     except CodecError as error:
         raise UnitError(f"the parameters are no encoded value: {error}") from None
+    if payloads is None or payloads:
+        return []
+    if isinstance(payloads, range):
+        step = f", {payloads.step}" if payloads.step != 1 else ""
+        named = f"start, stop and step give range({payloads.start}, {payloads.stop}{step}), which is empty"
+    else:
+        named = "the parameter payloads is an empty list"
+    return [f"no payloads: {named}"]

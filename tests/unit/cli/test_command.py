@@ -99,7 +99,7 @@ def test_an_address_that_is_none_is_wrong_usage(disio: Run) -> None:
         ("status --json --url http://127.0.0.1:9", 1, "unreachable", "disio up"),
         ("status --url somewhere --json", 2, "usage", "http://127.0.0.1:7700"),
         ("results x --json --format xml", 2, "usage", "--format"),
-        ("submit --json", 2, "usage", "MODULE"),
+        ("submit --json", 2, "usage", "UNIT"),
         ("distributor --manager nowhere --json", 2, "usage", "HOST:PORT"),
         ("backup --json DEST --data nowhere", 2, "usage", "--data DIRECTORY"),
     ],

@@ -67,8 +67,9 @@ async def test_results_come_in_input_order(grid: Grid) -> None:
     assert "1 failed" in complaints
     status, lines, _ = await run(grid, _lines([13]))
     assert json.loads(lines[0])["failure"] == {"kind": "exception", "message": "ValueError: unlucky"}
-    status, lines, _ = await run(grid, "")
+    status, lines, complaints = await run(grid, "")
     assert (status, lines) == (0, [])
+    assert "0 payloads: standard input had none" in complaints
 
 
 async def test_unordered_results_are_all_there(grid: Grid) -> None:

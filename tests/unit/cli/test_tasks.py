@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import csv
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -198,3 +199,42 @@ async def test_a_submission_is_told_what_browsers_will_not_do(desk: Desk) -> Non
     assert "squares.py, line 3: time.time()" in told.stderr
     task = json.loads((await desk("status", told.stdout.strip(), "--json")).stdout)
     assert [warning.partition(":")[0] for warning in task["warnings"]] == ["line 3"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "says"),
+    [
+        ("stop=-5", "start, stop and step give range(0, -5), which is empty"),
+        ("payloads=[]", "the parameter payloads is an empty list"),
+    ],
+)
+async def test_parameters_that_give_no_payloads_are_told(desk: Desk, parameter: str, says: str) -> None:
+    """The task is made, as a program may mean it so, but never silently."""
+    desk.unit.write_text("def run(payload):\n    return payload\n")
+    told = await desk("submit", desk.unit, "-p", parameter, "--wait")
+    assert (told.returncode, "0 / 0 payloads" in told.stdout) == (0, True)
+    assert told.stderr.startswith(f"warning squares.py, no payloads: {says}\n")
+    assert told.stderr.count("no payloads") == 1
+
+
+async def test_a_split_that_gives_nothing_is_told(desk: Desk) -> None:
+    """Whoever waited for it hears that there was nothing to compute."""
+    told = await desk("submit", desk.unit, "-p", "count=0", "--wait")
+    assert told.returncode == 0
+    assert told.stderr.endswith("no payloads: split gave none for these parameters\n")
+
+
+async def test_a_person_is_told_to_which_grid_a_task_went(desk: Desk) -> None:
+    """On a terminal the task's page is named on standard error; programs get the id alone."""
+    reading, terminal = os.openpty()
+    try:
+        command = [sys.executable, "-m", "disio", "submit", desk.unit, "-p", "count=1", "--url", desk.url]
+        run = subprocess.run
+        told = await asyncio.to_thread(run, command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=True)
+        seen = os.read(reading, 10_000).decode()
+    finally:
+        os.close(terminal)
+        os.close(reading)
+    assert f"{desk.url}/tasks/{told.stdout.decode().strip()}" in seen
+    quiet = await desk("submit", desk.unit, "-p", "count=1")
+    assert quiet.stderr == ""

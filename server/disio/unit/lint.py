@@ -12,12 +12,15 @@ from fnmatch import fnmatchcase
 from typing import Final, Literal
 
 from disio.unit.contract import Unit
+from disio.unit.sizes import made
 
 Kind = Literal["blocking", "threads", "processes", "network", "files", "globals", "chance", "time", "order", "imports"]
 
 HUGE_ITEMS: Final = 5_000
 """A literal with more items than this is better a payload or a data file."""
 HUGE_CHARACTERS: Final = 100_000
+HUGE_BYTES: Final = 8_000_000
+"""A larger value that every worker makes as it loads the unit is better made in ``run``, or a data file."""
 _ROOTS: Final[tuple[str, ...]] = ("run", "split", "agree", "show")
 
 _CALLS: Final[tuple[tuple[Kind, tuple[str, ...], str], ...]] = (
@@ -94,6 +97,11 @@ def lint(unit: Unit) -> list[Warning]:
     tree = ast.parse(unit.source, unit.filename)
     names = _imports(tree)
     found: set[Warning] = set()
+    executed, _ = _parts(tree)
+    for one in made(executed, lambda node: _dotted(node, names)):
+        if one.bytes > HUGE_BYTES:
+            why = "is made by every worker before its first payload; make what is needed in run, or send a data file"
+            found.add(Warning(one.line, "globals", one.what, why))
     stated = bool(unit.metadata.dependencies or unit.metadata.packages)
     for statement in _reachable(tree):
         for node in ast.walk(statement):
@@ -108,13 +116,7 @@ def lint(unit: Unit) -> list[Warning]:
 
 def _reachable(tree: ast.Module) -> Iterator[ast.stmt]:
     """What importing the module executes, and the functions and classes that can be reached by name from the roots."""
-    definitions: dict[str, ast.stmt] = {}
-    executed: list[ast.stmt] = []
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            definitions[statement.name] = statement
-        elif not _is_main_guard(statement):
-            executed.append(statement)
+    executed, definitions = _parts(tree)
     yield from executed
     pending = [name for name in _ROOTS if name in definitions]
     pending += [name for statement in executed for name in _names_in(statement) if name in definitions]
@@ -125,6 +127,18 @@ def _reachable(tree: ast.Module) -> Iterator[ast.stmt]:
             seen.add(name)
             yield definitions[name]
             pending += [other for other in _names_in(definitions[name]) if other in definitions]
+
+
+def _parts(tree: ast.Module) -> tuple[list[ast.stmt], dict[str, ast.stmt]]:
+    """What importing the module executes, and what it defines."""
+    definitions: dict[str, ast.stmt] = {}
+    executed: list[ast.stmt] = []
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            definitions[statement.name] = statement
+        elif not _is_main_guard(statement):
+            executed.append(statement)
+    return executed, definitions
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:

@@ -111,6 +111,63 @@ def test_what_a_module_does_when_imported_counts() -> None:
     assert kinds("import time\nTABLE = time.time()\ndef run(payload):\n    return payload\n") == ["time"]
 
 
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("TABLE = [0] * 10**7", "a list of 10,000,000 items"),
+        ("TABLE = 10_000_000 * [0, 1]", "a list of 20,000,000 items"),
+        ("N = 10**7\nTABLE = [0] * (N + 1)", "a list of 10,000,001 items"),
+        ("N = int(1e7)\nTABLE = [i * i for i in range(N)]", "a list of 10,000,000 items"),
+        ("TABLE = list(range(5, 10**7, 2))", "a list of 4,999,998 items"),
+        ("TABLE = list(range(10**7, 0, -1))", "a list of 10,000,000 items"),
+        ("TABLE = tuple(i / 2 for i in range(1 << 24))", "a tuple of 16,777,216 items"),
+        ("TABLE = set(range(10**7))", "a set of 10,000,000 items"),
+        ("TABLE = {i: i % 7 for i in range(10**7)}", "a dict of 10,000,000 items"),
+        ("TABLE = [[0] * 4096 for _ in range(3)] + [0] * 10**7", "a list of 10,000,003 items"),
+        ("TABLE = [[x * y for x in range(9_999)] for y in range(10**7)]", "a list of 10,000,000 items"),
+        ("TABLE = bytes(10**8)", "a value of 100,000,000 bytes"),
+        ("TABLE = bytearray(range(256)) * 10**5", "a value of 25,600,000 bytes"),
+        ("TABLE = 'x' * 10**8", "a text of 100,000,000 characters"),
+        ("TABLE = np.zeros((4096, 4096))", "an array of 16,777,216 items"),
+        ("TABLE = np.arange(10**8)", "an array of 100,000,000 items"),
+        ("if True:\n    TOTAL = sum([0] * 10**9)", "a list of 1,000,000,000 items"),
+    ],
+)
+def test_large_values_that_are_computed_at_import(code: str, what: str) -> None:
+    """What its size is follows from constants, so it is told, once, and nothing is executed for it."""
+    [warning] = lint(
+        load_unit(f"import numpy as np\n{code}\ndef run(payload):\n    return payload\n{PACKAGES}", "unit.py")
+    )
+    assert (warning.kind, warning.line, warning.what) == ("globals", 2 + code.count("\n"), what)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "TABLE = range(10**9)",
+        "TABLE = (i for i in range(10**9))",
+        "TABLE = [0] * 10**6",
+        "TABLE = bytes(10**6)",
+        "MAKE = lambda: [0] * 10**9",
+        "HUGE = 10**10**10",
+        "N = 10**9\nN = 3\nTABLE = [0] * N",
+        "TABLE = [i for i in range(10**9) if i < 9]",
+        "TABLE = set([0] * 10**6)",
+        "TABLE = {i % 7: i for i in range(10**9)}",
+        "TABLE = {i % 7 for i in range(10**9)}",
+        "TABLE = [0] * -5 + [1] * len(__file__)",
+        "TABLE = np.zeros(2000 * 2000, np.int8)",
+        "TABLE = list(range(0, 9, 0))",
+        "N = 5 * 10**9 // 3",
+        "def helper():\n    return [0] * 10**9",
+        "if __name__ == '__main__':\n    TABLE = [0] * 10**9",
+    ],
+)
+def test_what_is_small_or_made_later_is_left_alone(code: str) -> None:
+    """Ranges and generators make nothing; neither does what no worker runs; and what cannot be told is not told."""
+    assert kinds(f"import numpy as np\n{code}\ndef run(payload):\n    return payload\n{PACKAGES}") == []
+
+
 @pytest.mark.parametrize("path", sorted(WORKUNITS.glob("*.py")), ids=lambda path: path.stem)
 def test_the_examples_are_clean(path: Path) -> None:
     """The units that we give as examples have no warnings."""

@@ -1,5 +1,6 @@
 /**
- * What a site has asked for with its tag, made safe to use: everything here is text or numbers from a page that may be anyone's. Pure.
+ * What a site has asked for with its tag, made safe to use: everything here is text or numbers from a page that may be anyone's. Pure,
+ * but for telling the site's owner of what is of no use: in the console, a line for each option.
  */
 
 const MAX_WORKERS = 64;
@@ -22,24 +23,35 @@ const MAX_NAMES = 32;
 /**
  * @param {unknown} given by the page
  * @param {number} cores of this device
+ * @param {(line: string) => void} [tell] of an option that is ignored
  * @returns {Options}
  */
-export function readOptions(given, cores) {
+export function readOptions(given, cores, tell = console.warn) {
   /** @type {Record<string, unknown>} */
   const table = typeof given === "object" && given !== null ? { ...given } : {};
   const text = (/** @type {string} */ name) => String(table[name] ?? "").trim();
-  const theme = text("theme");
+  /**
+   * @template T
+   * @param {string} name
+   * @param {T | undefined} value undefined: nothing can be made of what was given
+   * @param {string} wanted
+   */
+  const use = (name, value, wanted) => {
+    const said = text(name).replace(/\s+/g, " ").slice(0, 500);
+    if (value === undefined && said) tell(`disio: data-${name}="${said}" is ignored: give ${wanted}`);
+    return value;
+  };
   const dedicated = table.dedicated !== undefined;
   return {
-    workers: readWorkers(text("workers"), cores),
-    share: readShare(text("cpu")) ?? (dedicated ? 1 : null),
+    workers: use("workers", readWorkers(text("workers"), cores), "a number, or a share of the cores like 50%") ?? 1,
+    share: use("cpu", readShare(text("cpu")), "a share of a core, 0.01 to 1") ?? (dedicated ? 1 : null),
     tasks: readNames(text("tasks")),
-    language: /^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/.test(text("language")) ? text("language") : "en",
-    theme: theme === "light" || theme === "dark" ? theme : "",
-    mains: text("power") === "mains",
+    language: use("language", readLanguage(text("language")), "a language like de or pt-BR") ?? "en",
+    theme: use("theme", readTheme(text("theme")), "light or dark") ?? "",
+    mains: use("power", text("power") === "mains" || undefined, "mains, or leave it out") ?? false,
     dedicated,
-    link: readLink(text("link")),
-    words: readWords(text("words")),
+    link: use("link", readLink(text("link")) || undefined, "the address of a page, like https://example.org") ?? "",
+    words: use("words", readWords(text("words")), 'JSON like {"title": "Help?"}') ?? {},
   };
 }
 
@@ -51,13 +63,27 @@ export function readOptions(given, cores) {
 function readWorkers(text, cores) {
   const number = Number.parseFloat(text);
   const workers = text.endsWith("%") ? (Math.min(number, 100) / 100) * cores : number;
-  return Math.min(MAX_WORKERS, Math.max(1, Math.floor(workers) || 1));
+  return Number.isNaN(workers) ? undefined : Math.min(MAX_WORKERS, Math.max(1, Math.floor(workers)));
 }
 
 /** @param {string} text */
 function readShare(text) {
   const share = Number.parseFloat(text);
-  return share >= 0 ? Math.min(1, Math.max(LEAST_SHARE, share)) : null;
+  return share >= 0 ? Math.min(1, Math.max(LEAST_SHARE, share)) : undefined;
+}
+
+/** @param {string} text */
+function readLanguage(text) {
+  return /^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/.test(text) ? text : undefined;
+}
+
+/**
+ * @param {string} text
+ * @returns {Options["theme"] | undefined} empty: the browser's
+ */
+function readTheme(text) {
+  if (text === "light" || text === "dark") return text;
+  return ["", "light dark"].includes(text) ? "" : undefined;
 }
 
 /** @param {string} text names with commas between them */
@@ -77,12 +103,14 @@ export function readLink(text) {
   return protocol === "https:" || protocol === "http:" ? href : "";
 }
 
-/** @param {string} text */
+/** @param {string} text a table of texts, as the loader wants it too */
 function readWords(text) {
+  if (!text.startsWith("{")) return undefined;
   try {
-    const entries = Object.entries(JSON.parse(text)).filter(([, value]) => typeof value === "string");
+    const entries = Object.entries(JSON.parse(text));
+    if (!entries.every(([, value]) => typeof value === "string")) return undefined;
     return Object.fromEntries(entries.map(([name, value]) => [name, String(value).slice(0, 500)]));
   } catch {
-    return {};
+    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 """A visitor is asked, in words that say what for; agrees, refuses, withdraws; all within reach of everyone."""
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -280,8 +281,8 @@ async def test_axe_finds_nothing_where_it_cannot_compute(visit: Visits, tmp_path
 
 async def test_where_the_text_runs_from_right_to_left(visit: Visits) -> None:
     """On a page that is written from right to left, question and badge stay whole and on the screen."""
-    html = '<!doctype html><html lang="ar" dir="rtl"><title>x</title><script src="LOADER"></script></html>'
-    async with visit(html=html.replace("LOADER", await loader(visit))) as visitor:
+    page = '<!doctype html><html lang="ar" dir="rtl"><title>x</title><script src="LOADER"></script></html>'
+    async with visit(html=page.replace("LOADER", await loader(visit))) as visitor:
         await question(visitor).wait_for()
         box = await question(visitor).bounding_box()
         assert box is not None
@@ -320,6 +321,61 @@ async def test_the_question_tells_what_would_be(
         await visitor.page.reload()
         await visitor.until("status.state === 'idle'")
         assert await question(visitor).count() == 0
+
+
+def told(visit: Visit) -> list[str]:
+    """Errors and warnings, but for that of the site's own icon, which it has none of."""
+    return [line for line in visit.said if "404" not in line]
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "wanted"),
+    [
+        ("words", "{title: 'Help?'}", 'JSON like {"title": "Help?"}'),
+        ("words", '{"title": "Help?", "text": 7}', 'JSON like {"title": "Help?"}'),
+        ("words", '["Help?"]', 'JSON like {"title": "Help?"}'),
+        ("words", "", 'JSON like {"title": "Help?"}'),
+        ("badge", "#nowhere", "a corner or the selector of an element here"),
+        ("badge", "bottem-right", "a corner or the selector of an element here"),
+        ("badge", "..", "a corner or the selector of an element here"),
+        ("consent", "grant", "ask, granted or manual"),
+    ],
+)
+async def test_a_wrong_option_is_told_once(visit: Visits, option: str, given: str, wanted: str) -> None:
+    """What cannot be used is told in one line of the console; the tag asks and computes as if it had not been said."""
+    async with visit(attributes={**STEADY, f"data-{option}": html.escape(given)}) as visitor:
+        await question(visitor).wait_for()
+        assert await question(visitor).locator("h2").inner_text() == "Lend a little computing time?"
+        assert await question(visitor).get_attribute("lang") == "en"
+        box, view = await question(visitor).bounding_box(), visitor.page.viewport_size
+        assert box is not None
+        assert view is not None
+        assert (box["x"] + box["width"], box["y"] + box["height"]) == (view["width"] - 16, view["height"] - 16)
+        await question(visitor).get_by_role("button", name="Start").click()
+        await visitor.computing()
+        await visitor.page.evaluate("disio.ask()")
+        assert told(visitor) == [f'disio: data-{option}="{given}" is ignored: give {wanted}']
+
+
+async def test_what_is_wrong_is_told_where_the_site_asks(visit: Visits) -> None:
+    """Options that only computing needs are told of when it begins, and words that no question needed."""
+    wrong = {"data-workers": "two", "data-theme": "blue", "data-words": "{"}
+    async with visit(attributes={**STEADY, "data-consent": "granted", **wrong}) as visitor:
+        await visitor.computing()
+        assert [line.partition(" is ignored")[0] for line in told(visitor)] == [
+            'disio: data-workers="two"',
+            'disio: data-theme="blue"',
+            'disio: data-words="{"',
+        ]
+
+
+async def test_an_element_that_comes_after_the_tag(visit: Visits, grid: Grid) -> None:
+    """The tag waits for the whole page before it looks for the element that it was told."""
+    page = f"""<!doctype html><title>x</title><body><script src="{grid.url}/disio.js" data-badge="main aside"></script>
+    <main><aside></aside></main>"""
+    async with visit(html=page) as visitor:
+        await visitor.page.locator("main aside disio-badge section").wait_for()
+        assert told(visitor) == []
 
 
 async def test_a_purpose_cannot_rewrite_the_question(visit: Visits) -> None:

@@ -10,12 +10,12 @@ test("a tag without attributes: one worker, a share that suits the device, any t
 
 test("workers are a number, or a share of the cores; at least one, at most 64", () => {
   const cases = /** @type {const} */ ([["3", 3], ["50%", 4], ["1%", 1], ["900%", 8], ["0", 1], ["-2", 1], ["x", 1], ["1e9", 64], [2, 2]]);
-  for (const [workers, expected] of cases) assert.equal(readOptions({ workers }, 8).workers, expected, String(workers));
+  for (const [workers, expected] of cases) assert.equal(readOptions({ workers }, 8, () => {}).workers, expected, String(workers));
 });
 
 test("a share of a core is between 0.01 and 1", () => {
   const cases = /** @type {const} */ ([["0.25", 0.25], ["1", 1], ["7", 1], ["0.0001", 0.01], ["0", 0.01], ["-1", null], ["much", null]]);
-  for (const [cpu, expected] of cases) assert.equal(readOptions({ cpu }, 8).share, expected, cpu);
+  for (const [cpu, expected] of cases) assert.equal(readOptions({ cpu }, 8, () => {}).share, expected, cpu);
   assert.equal(readOptions({ dedicated: "" }, 8).share, 1);
   assert.equal(readOptions({ dedicated: "", cpu: "0.5" }, 8).share, 0.5);
 });
@@ -32,14 +32,37 @@ test("links are web addresses", () => {
 
 test("what a page gives that is none of this changes nothing", () => {
   for (const given of [null, undefined, 7, "x", [], { theme: "red", language: "../../x", words: "{", power: {} }]) {
-    const { theme, language, words, mains } = readOptions(given, 4);
+    const { theme, language, words, mains } = readOptions(given, 4, () => {});
     assert.deepEqual([theme, language, words, mains], ["", "en", {}, false]);
   }
 });
 
 test("words of the site's own are text of a bounded length", () => {
-  const words = JSON.stringify({ pause: "Anhalten", stop: 7, resume: "x".repeat(1000) });
+  const words = JSON.stringify({ pause: "Anhalten", resume: "x".repeat(1000) });
   const read = readOptions({ words }, 4).words;
   assert.deepEqual(Object.keys(read), ["pause", "resume"]);
   assert.equal(read.resume.length, 500);
+});
+
+test("what is of no use is told in a line each, with what was given and what to give; the rest is not", () => {
+  /** @type {string[]} */
+  const told = [];
+  const wrong = { workers: "many", cpu: "-1", language: "../x", theme: "red", power: "battery", link: "javascript:x", words: '{\n"a": 7}', tasks: "", purpose: "x" };
+  const { workers, share, theme, link, words } = readOptions(wrong, 4, (line) => told.push(line));
+  assert.deepEqual([workers, share, theme, link, words], [1, null, "", "", {}]);
+  assert.deepEqual(told.map((line) => line.match(/^disio: (\S+) is ignored: give ./)?.[1] ?? line), [
+    'data-workers="many"', 'data-cpu="-1"', 'data-language="../x"', 'data-theme="red"', 'data-power="battery"', 'data-link="javascript:x"',
+    'disio: data-words="{ "a": 7}" is ignored: give JSON like {"title": "Help?"}',
+  ]);
+  const right = { workers: 2, cpu: 0.5, language: "pt-BR", theme: "light dark", power: "mains", link: "https://example.org", words: "{}", dedicated: "" };
+  for (const given of [right, {}, null, { workers: "", theme: "", words: "", link: "" }]) readOptions(given, 4, assert.fail);
+});
+
+test("words are a table of texts", () => {
+  for (const words of ["{", "7", "null", '"x"', '["x"]', '{"stop": 7}', '{"stop": null}']) {
+    /** @type {string[]} */
+    const told = [];
+    assert.deepEqual(readOptions({ words }, 4, (line) => told.push(line)).words, {}, words);
+    assert.equal(told.length, 1, words);
+  }
 });

@@ -173,7 +173,7 @@
           'JSON like {"title": "Help?"}',
         ),
       };
-      const whatFor = chosen.purpose || said.purposes.join("; ") || said.research;
+      const whatFor = chosen.purpose || said.purposes.join("; ") || own.research;
       heading.textContent = card.ariaLabel = own.title;
       question.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => [whatFor, share, remember][index]);
       yes.textContent = own.start;
@@ -199,7 +199,7 @@
         end();
         if (tries % homes.length) return this.start();
         card.style.opacity = "";
-        heading.textContent = said.failed;
+        heading.textContent = own.unreachable;
         show({ state: "failed" });
       }, homes[1] ? 7e3 : 3e4);
       show({ state: "loading" });

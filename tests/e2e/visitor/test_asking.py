@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Frame, Page
 
 from disio.assets import asset
+from disio.distributor.loader import Loader
 from disio.testing import Grid
 
 from .conftest import Visit, Visits, project_root
@@ -367,6 +368,28 @@ async def test_what_is_wrong_is_told_where_the_site_asks(visit: Visits) -> None:
             'disio: data-theme="blue"',
             'disio: data-words="{"',
         ]
+
+
+async def test_every_word_of_the_question_can_be_given(visit: Visits, grid: Grid) -> None:
+    """Also what for, where no task says so, and that the project cannot be reached."""
+    words = json.dumps({"research": "stars", "unreachable": "Nobody there", "refuse": "Not now"})
+
+    async def unreachable(page: Page) -> None:
+        await page.clock.install()
+        await page.route("**/bridge.html", lambda route: route.abort())
+
+    pinned = Loader.read(asset("worker")).pinned["en"].sha256
+    page = (
+        f"<!doctype html><title>x</title><body><script src='{grid.url}/files/{pinned}' data-words='{words}'></script>"
+    )
+    async with visit(html=page, before=unreachable) as visitor:
+        await question(visitor).wait_for()
+        assert "help to compute: stars. It takes" in await question(visitor).inner_text()
+        assert await question(visitor).locator("button").all_inner_texts() == ["Start", "Not now"]
+        await question(visitor).get_by_role("button", name="Start").click()
+        await visitor.page.clock.fast_forward("00:31")
+        await visitor.until("status.state === 'failed'")
+        assert await question(visitor).locator("h2").inner_text() == "Nobody there"
 
 
 async def test_an_element_that_comes_after_the_tag(visit: Visits, grid: Grid) -> None:

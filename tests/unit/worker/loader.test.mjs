@@ -32,6 +32,11 @@ test("every state and every reason has words for the visitor", () => {
   for (const name of all) assert.ok(panel[name], name);
 });
 
+test("no word of the question has the name of one of the panel: sites give their own by name", () => {
+  const { question, panel } = JSON.parse(read("words/en.json"));
+  assert.deepEqual(Object.keys(question).filter((name) => name in panel), []);
+});
+
 test("no module is longer than 400 lines", () => {
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".js"))) {
     assert.ok(read(name).split("\n").length < 400, name);

@@ -23,7 +23,7 @@
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
     h2, button { font: inherit; font-weight: 600; margin: 2px 8px 0 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
-    button { padding: 6px 16px; border-radius: 16px; border: 1px solid; background: none; color: inherit }
+    button { padding: 6px 16px; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
     p + button { color: var(--paper); background: var(--go) }
     button:focus-visible { outline: 3px solid var(--go); outline-offset: 3px }
   `);
@@ -173,7 +173,7 @@
           'JSON like {"title": "Help?"}',
         ),
       };
-      const whatFor = chosen.purpose || said.purposes.join("; ") || own.research;
+      const whatFor = chosen.purpose || said.purposes || own.research;
       heading.textContent = card.ariaLabel = own.title;
       question.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => [whatFor, share, remember][index]);
       yes.textContent = own.start;

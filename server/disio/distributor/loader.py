@@ -1,10 +1,13 @@
 """The loader, for a visitor's language: ``worker/loader.js`` with the question's words and what for, in few bytes."""
 
 import base64
+import gzip
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +18,15 @@ from disio.distributor.minify import minify
 from disio.errors import BundleError
 
 DEFAULT_LANGUAGE: Final = "en"
+MAX_BYTES: Final = 2999
+"""Of the whole loader, compressed: purposes are given what the words of its language leave."""
 MAX_PURPOSES: Final = 2
-MAX_PURPOSE_BYTES: Final = 40
-"""With these the whole loader stays under 3 kB, compressed, in every language."""
+_PURPOSE_BYTES: Final = (80, 60, 40, 24)
+"""Of one purpose, the longest that fit."""
+_LINE: Final = 200
 _STOPS: Final = (". ", ": ", "; ", ", ", " (", "。", "、")
+_ELLIPSIS: Final = "…"
+_LOOSE: Final = " ,;:(-\N{EN DASH}\N{EM DASH}"
 _PLACE: Final = "DISIO_SAID"
 _TYPE: Final = "text/javascript; charset=utf-8"
 
@@ -46,7 +54,9 @@ class Loader:
             raise BundleError(f"{folder} is damaged: this installation of Disio is incomplete; install it anew")
         shorter = minify(script)
         questions = {language: json.loads(text)["question"] for language, text in words.items()}
-        pinned = {language: _content(shorter, language, said, ()) for language, said in questions.items()}
+        pinned = {
+            language: Content.of(_filled(shorter, language, said, ()), _TYPE) for language, said in questions.items()
+        }
         return cls(shorter, questions, pinned, {content.sha256: content for content in pinned.values()})
 
     def integrity(self, language: str) -> str:
@@ -64,34 +74,45 @@ class Loader:
 
     def current(self, language: str, purposes: Iterable[str]) -> Content:
         """The loader that says what is computed just now."""
-        return _said(self.script, language, json.dumps(self.words[language]), _shown(purposes))
-
-
-def _shown(purposes: Iterable[str]) -> tuple[str, ...]:
-    shown: list[str] = []
-    for purpose in purposes:
-        line = purpose.strip().partition("\n")[0].strip().rstrip(".")
-        if len(line.encode(errors="replace")) > MAX_PURPOSE_BYTES:
-            line = _shorter(line.encode(errors="replace")[: MAX_PURPOSE_BYTES - 3].decode(errors="ignore"))
-        if line and line not in shown:
-            shown.append(line)
-    return tuple(shown[:MAX_PURPOSES])
-
-
-def _shorter(cut: str) -> str:
-    """The beginning of a sentence up to the last place where it can be ended, or to its last whole word."""
-    for stop in _STOPS:
-        if len(whole := cut.rpartition(stop)[0]) > len(cut) // 3:
-            return whole
-    return (cut.rpartition(" ")[0] or cut) + " …"
+        lines = (purpose.strip().partition("\n")[0].strip().rstrip(".")[:_LINE] for purpose in purposes)
+        first = tuple(islice(dict.fromkeys(filter(None, lines)), MAX_PURPOSES))
+        return _said(self.script, language, json.dumps(self.words[language]), first)
 
 
 @lru_cache(maxsize=64)
-def _said(script: str, language: str, words: str, purposes: tuple[str, ...]) -> Content:
-    return _content(script, language, json.loads(words), purposes)
+def _said(script: str, language: str, words: str, lines: tuple[str, ...]) -> Content:
+    for most in _PURPOSE_BYTES:
+        filled = _filled(script, language, json.loads(words), dict.fromkeys(shorten(line, most) for line in lines))
+        if len(gzip.compress(filled, 9)) <= MAX_BYTES:
+            return Content.of(filled, _TYPE)
+    return Content.of(_filled(script, language, json.loads(words), ()), _TYPE)
 
 
-def _content(script: str, language: str, words: Mapping[str, str], purposes: Sequence[str]) -> Content:
-    said: dict[str, Any] = {"language": language, **words, "purposes": purposes}
+def _filled(script: str, language: str, words: Mapping[str, str], purposes: Iterable[str]) -> bytes:
+    said: dict[str, Any] = {"language": language, **words, "purposes": "; ".join(purposes)}
     text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return Content.of(script.replace(_PLACE, text).encode(errors="replace"), _TYPE)
+    return script.replace(_PLACE, text).encode(errors="replace")
+
+
+def shorten(line: str, most: int) -> str:
+    """A line of at most so many bytes: to where its sentence may end, or between two words, with an ellipsis."""
+    line = unicodedata.normalize("NFC", line)
+    if len(line.encode(errors="replace")) <= most:
+        return line
+    room = len(line.encode(errors="replace")[: most - len(_ELLIPSIS.encode())].decode(errors="ignore"))
+    for stop in _STOPS:
+        if len(whole := line[:room].rpartition(stop)[0]) > room // 3:
+            return whole
+    places = [place for place in range(1, room + 1) if _between_characters(line, place)]
+    words = [place for place in places if line[place] == " " or _is_wide(line[place - 1]) or _is_wide(line[place])]
+    return line[: (words or places or [0])[-1]].rstrip(_LOOSE) + _ELLIPSIS
+
+
+def _between_characters(line: str, place: int) -> bool:
+    """Whether what is seen as one stays whole: marks, and parts of an emoji, belong to what is before them."""
+    return unicodedata.category(line[place])[0] in "LNPZ" and line[place - 1] != "\N{ZERO WIDTH JOINER}"
+
+
+def _is_wide(character: str) -> bool:
+    """Of Chinese, Japanese and Korean, which may be parted anywhere."""
+    return unicodedata.east_asian_width(character) == "W" and character.isalpha()

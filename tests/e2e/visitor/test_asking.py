@@ -280,6 +280,14 @@ async def test_axe_finds_nothing_where_it_cannot_compute(visit: Visits, tmp_path
         assert await second.bridge.locator(".title").inner_text() == words["offline"]
 
 
+async def test_what_can_be_clicked_looks_so(visit: Visits) -> None:
+    """Over both buttons of the question the pointer is a hand."""
+    async with visit() as visitor:
+        await question(visitor).wait_for()
+        cursors = "(buttons) => buttons.map((button) => getComputedStyle(button).cursor)"
+        assert await question(visitor).locator("button").evaluate_all(cursors) == ["pointer", "pointer"]
+
+
 async def test_where_the_text_runs_from_right_to_left(visit: Visits) -> None:
     """On a page that is written from right to left, question and badge stay whole and on the screen."""
     page = '<!doctype html><html lang="ar" dir="rtl"><title>x</title><script src="LOADER"></script></html>'

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import LanguageAccept
 
 from disio.assets import asset
-from disio.distributor.loader import Loader
+from disio.distributor.loader import Loader, shorten
 from disio.errors import BundleError
 from disio.wire import grid
 
@@ -30,6 +30,10 @@ LONG = [
 ]
 
 
+HARD = ["".join(chr(0x4E00 + (start + n * 7919) % 20_000) for n in range(100)) for start in (0, 1)]
+"""Hardly to be compressed."""
+
+
 def said(script: bytes) -> dict[str, object]:
     """What the distributor has put into a loader."""
     found = re.search(r"\}\)\((\{.*\})\);\s*$", script.decode(), re.DOTALL)
@@ -39,7 +43,9 @@ def said(script: bytes) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("purposes", [(), LONG, ["漢" * 200, "字" * 200], ["<script>" * 30, "&" * 300]])
+@pytest.mark.parametrize(
+    "purposes", [(), LONG, ["漢" * 200, "字" * 200], ["<script>" * 30, "&" * 300], HARD, ["\x00" * 200, "\x01" * 200]]
+)
 def test_less_than_3_kb(language: str, purposes: list[str]) -> None:
     """With the question in any language and the longest purposes it is less than 3 kB, with gzip and with brotli."""
     content = LOADER.current(language, purposes).plain
@@ -80,10 +86,58 @@ def test_language(asked: str, accepted: str, language: str) -> None:
     assert LOADER.language(asked, header) == language
 
 
+def purposes_in(language: str, purposes: list[str]) -> object:
+    """What the question of a loader says that it is for."""
+    content = LOADER.current(language, purposes).plain
+    assert isinstance(content, bytes)
+    return said(content)["purposes"]
+
+
 def test_purposes_are_short() -> None:
-    """A long description ends where a sentence may; two of them are shown; nothing twice."""
-    shown = said(bytes(LOADER.current("en", [LONG[0], LONG[0], *LONG]).plain))["purposes"]  # type: ignore[arg-type]
-    assert shown == ["Hexadecimal digits of pi", "A picture of the Mandelbrot set"]
+    """Two descriptions are shown, nothing twice, whole where there is room; else to where their sentence may end."""
+    assert purposes_in("en", [LONG[0], LONG[0], *LONG]) == (
+        "Hexadecimal digits of pi, each range computed without the digits before it"
+        "; A picture of the Mandelbrot set: each payload is some rows of it"
+    )
+    assert purposes_in("ja", LONG) == "Hexadecimal digits of pi; A picture of the Mandelbrot set"
+    assert purposes_in("zh", [LONG[0] + "\nMore of it."]) == LONG[0].rstrip(".")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_there_is_room_for_purposes(language: str) -> None:
+    """However hard they are to compress, both are shown in every language."""
+    shown = purposes_in(language, HARD)
+    assert isinstance(shown, str)
+    first, second = shown.split("; ")
+    assert len(first) >= 7
+    assert HARD[0].startswith(first.rstrip("…"))
+    assert HARD[1].startswith(second.rstrip("…"))
+
+
+@pytest.mark.parametrize(
+    ("line", "most", "shown"),
+    [
+        ("Folding proteins", 40, "Folding proteins"),
+        ("How fast does an epidemic spread where nobody is careful?", 41, "How fast does an epidemic spread where…"),
+        ("How fast does an epidemic spread, and why, where nobody cares", 40, "How fast does an epidemic spread"),
+        ("Donaudampfschifffahrtsgesellschaft", 24, "Donaudampfschifffahrt…"),
+        ("CPU 日本語の文字列はどこでも切れますから", 30, "CPU 日本語の文字列…"),
+        ("日本語の文字列はどこでも切れます。長い", 24, "日本語の文字列…"),
+        ("x" * 19 + "e\u0301" * 9, 24, "x" * 19 + "\u00e9…"),
+        ("x" * 18 + "q\u0301" * 9, 24, "x" * 18 + "q\u0301…"),
+        ("ab cd \U0001f468\u200d\U0001f469\u200d\U0001f467 ef", 20, "ab cd…"),
+        ("\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7\U0001f1ef\U0001f1f5 x", 20, "…"),
+    ],
+)
+def test_shortened_between_words(line: str, most: int, shown: str) -> None:
+    """A line that is too long ends where its sentence may, or between two words, never inside a character."""
+    assert shorten(line, most) == shown
+
+
+@given(st.text(min_size=1, max_size=200), st.sampled_from([24, 40, 60, 80]))
+def test_shortened_to_so_many_bytes(line: str, most: int) -> None:
+    """Whatever it says, a shortened line is as short as it has to be."""
+    assert len(shorten(line, most).encode(errors="replace")) <= most
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -120,17 +174,17 @@ async def test_over_http(distributor: Distributor) -> None:
 async def test_what_for(distributor: Distributor, manager: ScriptedManager) -> None:
     """What a manager says that its tasks are for stands in the next loader."""
 
-    async def until(purposes: list[str]) -> None:
+    async def until(purposes: str) -> None:
         found: object = None
         while found != purposes:
             found = said((await http.get("/disio.js")).content)["purposes"]
 
     async with httpx.AsyncClient(base_url=distributor.url, trust_env=False) as http, asyncio.timeout(30):
-        await until([])
+        await until("")
         await manager.send(grid.Purposes(["Folding proteins."]))
-        await until(["Folding proteins"])
+        await until("Folding proteins")
         await manager.send(grid.Purposes([]))
-        await until([])
+        await until("")
 
 
 async def test_pinned(distributor: Distributor) -> None:
@@ -144,4 +198,4 @@ async def test_pinned(distributor: Distributor) -> None:
         page = html.unescape((await http.get("/")).text)
         assert f'src="{distributor.url}/files/{pinned.sha256}" integrity="{LOADER.integrity("de")}"' in page
         assert answer.headers["access-control-allow-origin"] == "*"
-        assert said(answer.content)["purposes"] == []
+        assert said(answer.content)["purposes"] == ""

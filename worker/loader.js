@@ -19,7 +19,7 @@
   sheet.replaceSync(`
     :host { all: initial; position: fixed; z-index: 99999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
     iframe { display: block; border: 0; margin: -8px; max-width: calc(100vw - 16px); max-height: calc(100vh - 16px) }
-    section { box-sizing: border-box; width: 340px; max-width: calc(100vw - 32px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
+    section { width: min(306px, 100vw - 66px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
     h2, button { font: inherit; font-weight: 600; margin: 2px 8px 0 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
@@ -39,10 +39,7 @@
   /** @type {MessagePort | undefined} */
   let port;
   /** @type {any} */
-  let pressure;
-  let own = said;
-  let patience = 0;
-  let tries = 0;
+  let pressure, own = said, patience = 0, tries = 0;
 
   // An element of its own kind knows when it leaves the page: then the frame inside it, and all computing, is gone too.
   customElements.define(
@@ -98,16 +95,14 @@
     }
   }
   function place() {
-    use(
-      "badge",
-      (where) => {
-        const corner = /^(top|bottom)-(left|right)$/.test(where);
-        const home = document.querySelector(corner ? "body" : where);
-        if (!home.contains(element)) home.append(element);
-        element.style.cssText = "color-scheme:" + chosen.theme + (corner ? ";" + where.replace("-", ":16px;") + ":16px" : ";position:static");
-      },
-      "a corner or the selector of an element here",
-    );
+    /** @param {string} where */
+    const move = (where) => {
+      const corner = /^(top|bottom)-(left|right)$/.test(where);
+      const home = /** @type {Element} */ (document.querySelector(corner ? "body" : where)); // null throws
+      if (!home.contains(element)) home.append(element);
+      element.style.cssText = (corner ? where.replace("-", ":16px;") + ":16px" : "position:static") + ";color-scheme:" + chosen.theme;
+    };
+    use("badge", move, "a corner or a selector");
   }
   function end() {
     clearTimeout(patience);
@@ -165,17 +160,13 @@
       const all = navigator.hardwareConcurrency;
       const cores = Math.max(1, Math.min(all, parseInt(workers) * (/%/.test(workers) ? all / 100 : 1)) | 0);
       const share = Math.ceil(Math.min(1, cpu >= 0 ? cpu : 0.5) * cores * 100) || 1;
-      own = {
-        ...said,
-        ...use(
-          "words",
-          (text = "{}") => JSON.parse(text.match(/{.*/s)[0], (name, word) => (name ? word.trim() : word)), // throws if there is anything but text
-          'JSON like {"title": "Help?"}',
-        ),
+      const fill = (text = "{}") => {
+        own = { ...said, ...JSON.parse(text) };
+        const facts = [chosen.purpose || said.purposes || own.research, share, remember];
+        question.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => facts[index]);
       };
-      const whatFor = chosen.purpose || said.purposes || own.research;
+      use("words", fill, 'JSON like {"title": "Help?"}');
       heading.textContent = card.ariaLabel = own.title;
-      question.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => [whatFor, share, remember][index]);
       yes.textContent = own.start;
       no.textContent = own.refuse;
       card.lang = chosen.words ? chosen.language : said.language;

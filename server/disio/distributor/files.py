@@ -46,9 +46,9 @@ class Content:
     encodings: Mapping[str, bytes | Path] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, content: bytes, content_type: str) -> "Content":
-        """A file in memory, in every encoding."""
-        return cls(content_type, hashlib.sha256(content).hexdigest(), content, compressed(content))
+    def of(cls, content: bytes, content_type: str, *, dense: bool = False) -> "Content":
+        """A file in memory, in every encoding; ``dense``: as small as can be."""
+        return cls(content_type, hashlib.sha256(content).hexdigest(), content, compressed(content, dense=dense))
 
 
 @dataclass(frozen=True)

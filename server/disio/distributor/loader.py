@@ -1,8 +1,8 @@
 """The loader, for a visitor's language: ``worker/loader.js`` with the question's words and what for, in few bytes."""
 
 import base64
-import gzip
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,22 +11,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import rcssmin
+import rjsmin
 from werkzeug.datastructures import LanguageAccept
 
 from disio.distributor.files import Content
-from disio.distributor.minify import minify
 from disio.errors import BundleError
 
 DEFAULT_LANGUAGE: Final = "en"
 MAX_BYTES: Final = 2999
-"""Of the whole loader, compressed: purposes are given what the words of its language leave."""
-MAX_PURPOSES: Final = 2
-_PURPOSE_BYTES: Final = (80, 60, 40, 24)
-"""Of one purpose, the longest that fit."""
+"""Of the whole loader, compressed in any way: purposes are given what the words of its language leave."""
+_PURPOSES: Final = ((2, 80), (2, 60), (2, 40), (1, 60), (1, 40), (1, 24))
+"""How many, and bytes of each: the first that fit."""
 _LINE: Final = 200
 _STOPS: Final = (". ", ": ", "; ", ", ", " (", "。", "、")
 _ELLIPSIS: Final = "…"
 _LOOSE: Final = " ,;:(-\N{EN DASH}\N{EM DASH}"
+_STYLE: Final = re.compile(r"(?<=replaceSync\(`)(.*?)(?=`)", re.DOTALL)
 _PLACE: Final = "DISIO_SAID"
 _TYPE: Final = "text/javascript; charset=utf-8"
 
@@ -52,11 +53,9 @@ class Loader:
         words = {path.stem: path.read_bytes() for path in sorted((folder / "words").glob("*.json"))}
         if script.count(_PLACE) != 1 or DEFAULT_LANGUAGE not in words:
             raise BundleError(f"{folder} is damaged: this installation of Disio is incomplete; install it anew")
-        shorter = minify(script)
+        shorter = _STYLE.sub(lambda style: rcssmin.cssmin(style[1]), rjsmin.jsmin(script))
         questions = {language: json.loads(text)["question"] for language, text in words.items()}
-        pinned = {
-            language: Content.of(_filled(shorter, language, said, ()), _TYPE) for language, said in questions.items()
-        }
+        pinned = {language: _content(shorter, language, said, ()) for language, said in questions.items()}
         return cls(shorter, questions, pinned, {content.sha256: content for content in pinned.values()})
 
     def integrity(self, language: str) -> str:
@@ -75,23 +74,25 @@ class Loader:
     def current(self, language: str, purposes: Iterable[str]) -> Content:
         """The loader that says what is computed just now."""
         lines = (purpose.strip().partition("\n")[0].strip().rstrip(".")[:_LINE] for purpose in purposes)
-        first = tuple(islice(dict.fromkeys(filter(None, lines)), MAX_PURPOSES))
+        first = tuple(islice(dict.fromkeys(filter(None, lines)), _PURPOSES[0][0]))
         return _said(self.script, language, json.dumps(self.words[language]), first)
 
 
 @lru_cache(maxsize=64)
 def _said(script: str, language: str, words: str, lines: tuple[str, ...]) -> Content:
-    for most in _PURPOSE_BYTES:
-        filled = _filled(script, language, json.loads(words), dict.fromkeys(shorten(line, most) for line in lines))
-        if len(gzip.compress(filled, 9)) <= MAX_BYTES:
-            return Content.of(filled, _TYPE)
-    return Content.of(_filled(script, language, json.loads(words), ()), _TYPE)
+    for count, most in _PURPOSES if lines else ():
+        purposes = dict.fromkeys(shorten(line, most) for line in lines[:count])
+        content = _content(script, language, json.loads(words), purposes)
+        gzip = content.encodings["gzip"]  # the largest form
+        if isinstance(gzip, bytes) and len(gzip) <= MAX_BYTES:
+            return content
+    return _content(script, language, json.loads(words), ())
 
 
-def _filled(script: str, language: str, words: Mapping[str, str], purposes: Iterable[str]) -> bytes:
+def _content(script: str, language: str, words: Mapping[str, str], purposes: Iterable[str]) -> Content:
     said: dict[str, Any] = {"language": language, **words, "purposes": "; ".join(purposes)}
     text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return script.replace(_PLACE, text).encode(errors="replace")
+    return Content.of(script.replace(_PLACE, text).encode(errors="replace"), _TYPE, dense=True)
 
 
 def shorten(line: str, most: int) -> str:

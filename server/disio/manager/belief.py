@@ -112,7 +112,9 @@ class Belief:
         """Have what is decided and of no further interest leave the memory."""
         for queue in self._schedule.queues.values():
             if queue.arbiter.ripe:
-                self._store.group.forgotten += [(queue.number, index) for index in queue.arbiter.forget_final()]
+                for index in queue.arbiter.forget_final():
+                    self._store.group.forgotten.append((queue.number, index))
+                    self.close(self._book.settle(queue.number, index))
 
     def _decide(self, task: Task, verdict: Verdict) -> None:
         payload, digest, former, doubt = verdict

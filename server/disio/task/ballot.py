@@ -149,6 +149,8 @@ class Voter:
     network: str | None
     trusted: bool
     present: bool = True
+    stored: bool = False
+    """It has been given something, so what is to be stored of it has been told."""
     standing: Standing = Standing.GOOD
     picky_from: int | None = None
     stint: Stint | None = None

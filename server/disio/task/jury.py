@@ -169,14 +169,13 @@ class Jury:
             trusted: its answers are accepted outright.
 
         Returns:
-            what is to be stored of it before it is given anything; None if that is stored.
+            what is to be stored of it with the first payload that it is given; None if it was given some before.
         """
         voter = self.voters.get(volunteer)
-        if voter is not None:
-            voter.present = True
-            return None
-        voter = self.voters[volunteer] = Voter(volunteer, network if self.rules.by_network else None, trusted)
-        return voter.row()
+        if voter is None:
+            voter = self.voters[volunteer] = Voter(volunteer, network if self.rules.by_network else None, trusted)
+        voter.present = True
+        return None if voter.stored else voter.row()
 
     def picks(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
         """Payloads for this volunteer, each leased to it when it is taken. See :meth:`next`."""
@@ -198,6 +197,7 @@ class Jury:
         check = ballot.accepted is not None
         state, rests_on = ("", NOBODY) if check else fitting_state(ballot, voter, self.voters, self.rules)
         self._hold(voter, ballot, Holding(stint, stint.issued, check, rests_on))
+        voter.stored = True
         if not check:
             ballot.wanted = 0 if voter.trusted and not self._plain else ballot.wanted - 1
             self._docket.mark(ballot)
@@ -272,6 +272,9 @@ class Jury:
         if digest == FAILURE and voter.trusted:
             self._judge.keep_trying(ballot, vote)
         outcome.vote = vote.row()
+        if not voter.stored:
+            voter.stored = True
+            outcome.voters.append(voter.row())
         self._judge.cast(vote, ballot, outcome)
         return self._finish(stint, outcome)
 

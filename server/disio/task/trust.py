@@ -73,7 +73,7 @@ class Arbiter(Protocol):
         """Payloads that may be begun."""
 
     def join(self, volunteer: str, network: str | None = None, *, trusted: bool = False) -> VoterRow | None:
-        """A volunteer is here; idempotent. What is to be stored of it before it is given anything, if that is new."""
+        """A volunteer is here; idempotent. What is to be stored of it once it is given something, if that is new."""
 
     def picks(self, volunteer: str, present: int, now: float) -> Iterator[Pick]:
         """Payloads for a volunteer, each leased to it when it is taken.

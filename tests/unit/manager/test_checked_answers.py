@@ -66,6 +66,29 @@ async def test_answers_need_volunteers_of_different_networks(tmp_path: Path) -> 
         assert await right(one, task.task)
 
 
+async def test_whoever_found_nothing_first_is_known_later(tmp_path: Path) -> None:
+    """A volunteer whose network holds all there is, and who is given something later, votes as everybody does."""
+    async with started(tmp_path) as first, ScriptedDistributor(first.address) as one:
+        await one.hello()
+        task = (await one.submit(DOUBLE, {"stop": 1}, checking={"quorum": 2})).task
+        await one.join("tab", "other tab", network="the same")
+        [lease] = await one.leases("tab", 1)
+        await one.want("other tab", 1)
+        await one.until(lambda: "other tab" in one.dry)
+        await one.send(grid.Left("tab"))
+        [lease] = await one.leases("other tab", 1)
+        await one.answer("other tab", [lease], double)
+        await one.until(lambda: lease.lease in one.acked)
+        await first.kill()
+    async with started(tmp_path) as second, ScriptedDistributor(second.address) as one:
+        await one.hello()
+        await one.join("good")
+        async with working(one, (["good"], double)):
+            view = await one.ended(task)
+        assert (view.accepted, view.executions) == (1, 2)
+        assert await right(one, task)
+
+
 async def test_garbage_is_not_accepted(tmp_path: Path) -> None:
     """Who answers everything at once with the same garbage is blacklisted, and all that it answered is withdrawn."""
     async with linked(tmp_path, *HONEST, *BAD) as one:

@@ -101,6 +101,20 @@ async def test_directory_is_for_one_manager_at_a_time(tmp_path: Path) -> None:
     assert await opened(tmp_path)
 
 
+async def test_voters_that_were_not_stored_are(tmp_path: Path) -> None:
+    """Whoever voted and was not stored, as version 13 could have it, is known again once the database is opened."""
+    await opened(tmp_path)
+    with sqlite3.connect(tmp_path / DATABASE) as connection:
+        connection.execute(
+            "INSERT INTO votes (task, idx, volunteer, lease, digest, stint, position, network, is_check) "
+            "VALUES (1, 0, 'v', 1, x'00', 0, 0, 'net', 0)"
+        )
+        connection.execute("PRAGMA user_version = 13")
+    async with Store(tmp_path) as store:
+        (voter,) = await store.voters(1, ["v"])
+    assert (voter.network, voter.trusted, voter.standing) == ("net", False, "good")
+
+
 async def test_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A data directory that cannot be made is a clear error."""
     (tmp_path / "file").touch()

@@ -17,6 +17,8 @@ class Court:
     rules: Rules
     seed: int = 0
     verdicts: dict[int, bytes | None] = field(default_factory=dict)
+    here: dict[str, tuple[str | None, bool]] = field(default_factory=dict)
+    """Whoever came: network, and whether trusted."""
     voters: dict[str, VoterRow] = field(default_factory=dict)
     votes: dict[tuple[int, str], VoteRow] = field(default_factory=dict)
     held: dict[str, list[int]] = field(default_factory=dict)
@@ -27,8 +29,8 @@ class Court:
         self.jury = Jury(self.rules, random.Random(self.seed))
 
     def join(self, name: str, network: str | None = None, *, trusted: bool = False) -> None:
-        known = self.voters.setdefault(name, VoterRow(name, network, trusted, Standing.GOOD, None))
-        self.jury.join(name, known.network, trusted=known.trusted)
+        network, trusted = self.here.setdefault(name, (network, trusted))
+        self.jury.join(name, network, trusted=trusted)
         self.held.setdefault(name, [])
 
     def store(self, outcome: Outcome) -> Outcome:
@@ -67,7 +69,11 @@ class Court:
         self.store(jury.recall([self.voters[name] for name in names], rows, accepted, payloads))
 
     def take(self, name: str, count: int = 1) -> list[int]:
+        network, trusted = self.here[name]
+        row = self.jury.join(name, network, trusted=trusted)
         picks = [pick for pick in (self.jury.next(name) for _ in range(count)) if pick is not None]
+        if picks and row is not None:
+            self.voters[name] = row
         self.rests_on.update({(name, pick.payload): pick.rests_on for pick in picks})
         taken = [pick.payload for pick in picks]
         self.held[name] += taken

@@ -131,7 +131,7 @@ def test_an_accepted_answer_contradicted_twice_is_judged_anew() -> None:
         court.check()
     assert [verdict[:3] for verdict in verdicts] == [(0, None, WRONG), (0, RIGHT, None)]
     assert court.voters["liar"].standing is Standing.BLACKLISTED
-    assert all(court.voters[f"h{number}"].standing is Standing.GOOD for number in range(4))
+    assert all(court.jury.voters[f"h{number}"].standing is Standing.GOOD for number in range(4))
 
 
 def test_a_wrong_answer_once_accepted_does_little_harm() -> None:

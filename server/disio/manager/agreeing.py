@@ -5,8 +5,9 @@ group that there is; what agrees with it gets its digest. Results are durable an
 """
 
 import asyncio
-from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import Final, NamedTuple, Self
+
+import structlog
 
 from disio.errors import UnitError
 from disio.manager.belief import Answer
@@ -14,6 +15,11 @@ from disio.manager.feeding import code_of
 from disio.manager.ledger import Ledger
 from disio.manager.sandbox import Comparer, Limits
 from disio.manager.tasks import Task
+
+_PAIRS_APART: Final = 3
+"""So many pairs of strangers do not send nonsense together before anybody has sent anything sound."""
+
+_log = structlog.get_logger("disio.agree")
 
 
 class _Lane(NamedTuple):
@@ -42,8 +48,7 @@ async def _compare(ledger: Ledger, task: Task, limits: Limits, waiting: asyncio.
     """Compare the answers of one task until it ends, or ``agree`` fails it."""
     ended = asyncio.create_task(ledger.tasks.end_of(task))
     try:
-        async with AsyncExitStack() as stack:
-            comparer: Comparer | None = None
+        async with _Comparing(ledger, task, limits) as comparing:
             while task.state.under_way:
                 taking = asyncio.create_task(waiting.get())
                 await asyncio.wait((taking, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -51,9 +56,7 @@ async def _compare(ledger: Ledger, task: Task, limits: Limits, waiting: asyncio.
                     taking.cancel()
                     return
                 answer = taking.result()
-                if comparer is None:
-                    comparer = await stack.enter_async_context(Comparer(await code_of(ledger, task), limits))
-                digest = await _digest(ledger, task, answer, comparer)
+                digest = await comparing.digest(answer)
                 if task.state.under_way:
                     ledger.belief.believe(task, answer._replace(digest=digest), compared=True)
                     ledger.due.set()
@@ -65,18 +68,91 @@ async def _compare(ledger: Ledger, task: Task, limits: Limits, waiting: asyncio.
         ended.cancel()
 
 
-async def _digest(ledger: Ledger, task: Task, answer: Answer, comparer: Comparer) -> bytes:
-    """What stands for an answer: its own digest, or that of the first answer that it agrees with."""
-    rivals = task.queue.arbiter.answers(answer.payload)
-    if answer.digest in rivals:
-        return answer.digest
-    await ledger.committed()
-    (own,) = await ledger.store.answer_bytes([answer.lease])
-    for digest, lease in rivals.items():
-        for other in await ledger.store.answer_bytes([lease]):
-            try:
-                if await comparer.agree(other, own):
+class _Comparing:
+    """Where the answers of one task are compared. A context manager.
+
+    Two answers with which ``agree`` cannot be relied on count as different: one of them may be a stranger's nonsense. So
+    nobody can fail a task by an answer. It is ``agree`` that fails it where it has compared nothing soundly so far,
+    and could not for several pairs of volunteers that have no network in common.
+    """
+
+    def __init__(self, ledger: Ledger, task: Task, limits: Limits) -> None:
+        self._ledger = ledger
+        self._task = task
+        self._limits = limits
+        self._comparer: Comparer | None = None
+        self._works = False
+        """``agree`` has compared two answers soundly."""
+        self._apart: list[set[str]] = []
+        """Networks of pairs of answers that could not be compared, no network twice."""
+        self._rivals: dict[str, set[str]] = {}
+        """By network: with whose answers its own could not be compared, as long as none of its own could be."""
+        self._sound: set[str] = set()
+        """Networks of which an answer could be compared."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def digest(self, answer: Answer) -> bytes:
+        """What stands for an answer: its own digest, or that of the first answer that it agrees with.
+
+        Raises:
+            UnitError: ``agree`` is not to be relied on at all.
+        """
+        ledger = self._ledger
+        rivals = self._task.queue.arbiter.answers(answer.payload)
+        if answer.digest in rivals:
+            return answer.digest
+        await ledger.committed()
+        (own,) = await ledger.store.answer_bytes([answer.lease])
+        for digest, lease in rivals.items():
+            for other in await ledger.store.answer_bytes([lease]):
+                if await self._agree(answer, lease, other, own):
                     return digest
-            except UnitError as error:
-                raise UnitError(f"two answers to payload {answer.payload} cannot be compared: {error}") from None
-    return answer.digest
+        return answer.digest
+
+    async def _agree(self, answer: Answer, lease: int, other: bytes, own: bytes) -> bool:
+        pair = await self._networks(answer.lease, lease)
+        if any(len(self._rivals.get(network, ())) >= _PAIRS_APART for network in pair):
+            return False  # nothing could be made of any answer from there, and each may take long
+        try:
+            same = await (await self._ready()).agree(other, own)
+        except UnitError as error:
+            await self._stop()
+            self._doubt(pair, f"two answers to payload {answer.payload} cannot be compared: {error}")
+            return False
+        self._works = True
+        for network in pair:
+            self._sound.add(network)
+            self._rivals.pop(network, None)
+        return same
+
+    def _doubt(self, pair: set[str], why: str) -> None:
+        if not self._apart:
+            _log.warning("answers that cannot be compared count as different", task=self._task.id, reason=why)
+        if not any(pair & other for other in self._apart):
+            self._apart.append(pair)
+        if not self._works and len(self._apart) >= _PAIRS_APART:
+            raise UnitError(why)
+        for network in pair - self._sound:
+            self._rivals.setdefault(network, set()).update(pair - {network})
+
+    async def _networks(self, *leases: int) -> set[str]:
+        """Where answers come from: networks, or volunteers of none."""
+        store, task = self._ledger.store, self._task.number
+        names = {volunteer for _, volunteer in (await store.answered(leases)).values()}
+        return {voter.network or f"volunteer {voter.volunteer}" for voter in await store.voters(task, names)}
+
+    async def _ready(self) -> Comparer:
+        if self._comparer is None:
+            comparer = Comparer(await code_of(self._ledger, self._task), self._limits)
+            self._comparer = await comparer.__aenter__()
+        return self._comparer
+
+    async def _stop(self) -> None:
+        comparer, self._comparer = self._comparer, None
+        if comparer is not None:
+            await comparer.__aexit__()

@@ -132,7 +132,7 @@ def _show(task: Task, *, as_json: bool) -> None:
     elif task.finished is not None:
         rows.append(("took", duration(task.finished - task.created)))
     if task.checked:
-        each = f", {task.executions_each:.2f} a payload" if task.executions else ""
+        each = f", {task.executions_each:.2f} a payload" if task.accepted else ""
         rows += [
             ("executions", f"{task.executions:,}{each}"),
             ("disagreements", f"{task.disagreements:,}"),
@@ -146,5 +146,6 @@ def _show(task: Task, *, as_json: bool) -> None:
     for name, value in rows:
         table.add_row(name, value)
     output.out.print(table)
+    output.warn(task.filename, task.warnings)
     if task.error:
         output.out.print(f"\n{task.error}", markup=False)

@@ -7,8 +7,6 @@ group that there is; what agrees with it gets its digest. Results are durable an
 import asyncio
 from typing import Final, NamedTuple, Self
 
-import structlog
-
 from disio.errors import UnitError
 from disio.manager.belief import Answer
 from disio.manager.feeding import code_of
@@ -18,8 +16,6 @@ from disio.manager.tasks import Task
 
 _PAIRS_APART: Final = 3
 """So many pairs of strangers do not send nonsense together before anybody has sent anything sound."""
-
-_log = structlog.get_logger("disio.agree")
 
 
 class _Lane(NamedTuple):
@@ -71,9 +67,9 @@ async def _compare(ledger: Ledger, task: Task, limits: Limits, waiting: asyncio.
 class _Comparing:
     """Where the answers of one task are compared. A context manager.
 
-    Two answers with which ``agree`` cannot be relied on count as different: one of them may be a stranger's nonsense. So
-    nobody can fail a task by an answer. It is ``agree`` that fails it where it has compared nothing soundly so far,
-    and could not for several pairs of volunteers that have no network in common.
+    Two answers that ``agree`` cannot compare count as different: one of them may be a stranger's nonsense. So nobody
+    can fail a task by an answer. It is ``agree`` that fails it where it has compared nothing soundly so far, and could not
+    for several pairs of volunteers that have no network in common.
     """
 
     def __init__(self, ledger: Ledger, task: Task, limits: Limits) -> None:
@@ -132,7 +128,8 @@ class _Comparing:
 
     def _doubt(self, pair: set[str], why: str) -> None:
         if not self._apart:
-            _log.warning("answers that cannot be compared count as different", task=self._task.id, reason=why)
+            self._task.warnings.append(f"{why} (they count as different, and so does whatever else is like that)")
+            self._ledger.tasks.changed(self._task)
         if not any(pair & other for other in self._apart):
             self._apart.append(pair)
         if not self._works and len(self._apart) >= _PAIRS_APART:

@@ -83,7 +83,7 @@ class Task:
     sites: list[str] = field(default_factory=list)
     """Only their visitors compute it; none: everybody's."""
     warnings: list[str] = field(default_factory=list)
-    """What its unit does that may not do in browsers."""
+    """What its unit does that may not do in browsers, or did."""
     state: TaskState = TaskState.RUNNING
     error: str = ""
     finished: float | None = None
@@ -196,6 +196,7 @@ class Task:
             self.disagreements,
             self.blacklisted,
             self.doubt_sum,
+            msgspec.json.encode(self.warnings).decode(),
             self.number,
         )
 

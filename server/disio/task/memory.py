@@ -26,8 +26,9 @@ class Memory:
         """Bring stored payloads back, with their votes and all volunteers that these are of."""
         for row in voters:
             if row.volunteer not in self._voters:
-                voter = Voter(row.volunteer, row.network, row.trusted, present=False, stored=True, standing=row.standing)
-                voter.picky_from, voter.faults, voter.answered = row.picky_from, row.faults, 2 * row.faults
+                voter = Voter(row.volunteer, row.network, row.trusted, present=False, stored=True)
+                voter.standing, voter.picky_from, voter.faults = row.standing, row.picky_from, row.faults
+                voter.answered = 2 * row.faults
                 self._voters[row.volunteer] = voter
         ballots = {payload: self._docket.begin(payload) for payload in accepted if payload not in self._docket.ballots}
         poorer = {self._docket.ballots[payload] for payload in doubted if payload in self._docket.ballots}

@@ -46,7 +46,7 @@ def said(script: bytes) -> dict[str, object]:
     "purposes", [(), LONG, ["漢" * 200, "字" * 200], ["<script>" * 30, "&" * 300], HARD, ["\x00" * 200, "\x01" * 200]]
 )
 def test_less_than_3_kb(language: str, purposes: list[str]) -> None:
-    """With the question in any language and the longest purposes it is less than 3 kB in every encoding that is served."""
+    """With the question in any language and the longest purposes it is less than 3 kB, however it is served."""
     content = LOADER.current(language, purposes)
     assert set(content.encodings) >= {"gzip", "br"}
     for form in content.encodings.values():

@@ -302,7 +302,7 @@ async def test_answers_that_agree_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nonsense", ["x", float("nan"), [1.0], "slow"])
 async def test_nonsense_that_agree_cannot_compare_costs_its_sender_only(tmp_path: Path, nonsense: object) -> None:
-    """An answer with which agree raises, never ends or contradicts itself counts as another one, and its task goes on."""
+    """An answer with which agree raises, never ends or contradicts itself is another one; its task goes on."""
     source = TOLERANT.replace("BODY", "while 'slow' in (a, b): pass\n    return abs(a - b) < 1e-6")
     async with linked(tmp_path, *HONEST, *BAD, agree_timeout=1.0 if nonsense == "slow" else 60.0) as one:
         task = await one.submit(source, {"stop": 20}, checking=CHECKED)
@@ -310,6 +310,8 @@ async def test_nonsense_that_agree_cannot_compare_costs_its_sender_only(tmp_path
         async with working(one, *crews, (BAD, lambda _: nonsense)):
             view = await one.ended(task.task)
         assert (view.accepted, view.blacklisted) == (20, 2)
+        (warning,) = view.warnings
+        assert "cannot be compared: agree" in warning
         results = await one.results(task.task)
         assert all(abs(decode(item.data) - 2 * decode(item.payload)) < 1e-6 for item in results)
 

@@ -181,7 +181,8 @@ INSERT INTO answers (task, data) VALUES (?, ?);
 -- Where tasks stand.
 UPDATE tasks
 SET state = ?, error = ?, finished = ?, open = ?, split_done = ?, total = ?, stored = ?, split_digest = ?,
-    accepted = ?, failed = ?, executions = ?, computing_ms = ?, disagreements = ?, blacklisted = ?, doubt_sum = ?
+    accepted = ?, failed = ?, executions = ?, computing_ms = ?, disagreements = ?, blacklisted = ?, doubt_sum = ?,
+    warnings = ?
 WHERE number = ?;
 
 -- ==== removing what an ended task has, bit by bit; its own row is the last ====

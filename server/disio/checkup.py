@@ -124,5 +124,6 @@ def _look_at_database(connection: sqlite3.Connection, path: Path, kind: Kind) ->
 def _ways_out(path: Path) -> str:
     return (
         "stop the process that uses it and keep the whole directory as it is; start with the newest copy made by "
-        f"`disio backup`, or rescue what is readable: sqlite3 {path} .recover | sqlite3 NEW-DIRECTORY/{path.name}"
+        f"`disio backup`, or rescue what is readable: sqlite3 {path} .recover | sqlite3 NEW-DIRECTORY/{path.name} "
+        "(by the sqlite3 of sqlite.org; some distributions' cannot recover)"
     )

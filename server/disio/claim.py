@@ -40,7 +40,7 @@ def claimed(directory: Path, kind: str) -> Iterator[None]:
         StoreError: another process has it, or it cannot be written.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(0o700, parents=True, exist_ok=True)  # results and keys in it are its owner's
         descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(

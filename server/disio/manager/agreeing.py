@@ -68,8 +68,8 @@ class _Comparing:
     """Where the answers of one task are compared. A context manager.
 
     Two answers that ``agree`` cannot compare count as different: one of them may be a stranger's nonsense. So nobody
-    can fail a task by an answer. It is ``agree`` that fails it where it has compared nothing soundly so far, and could not
-    for several pairs of volunteers that have no network in common.
+    can fail a task by an answer. It is ``agree`` that fails it where it has compared nothing soundly so far, and could
+    not for several pairs of volunteers that have no network in common.
     """
 
     def __init__(self, ledger: Ledger, task: Task, limits: Limits) -> None:

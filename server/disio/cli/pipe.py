@@ -96,7 +96,7 @@ def pipe(
         output.err.print(ended.error, markup=False)
     if failed:
         output.err.print(f"{failed:,} failed; why: disio explain {task.id}")
-    if failed or ended.state in ("failed", "cancelled"):
+    if failed or ended.state in ("failed", "cancelled", "paused"):
         raise typer.Exit(1)
 
 

@@ -293,6 +293,7 @@ class AsyncClient:
 
         Raises:
             WaitTimeoutError: it had not ended after ``timeout`` seconds.
+            TaskFailedError: its manager has paused it, and says why.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         since = -1
@@ -303,6 +304,8 @@ class AsyncClient:
                 if inspect.isawaitable(called):
                     await called
             since = seen.version
+            if core.is_stuck(seen):
+                core.check_end(seen)
             if seen.ended:
                 return seen
             if deadline is not None and time.monotonic() >= deadline:

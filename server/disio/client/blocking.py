@@ -286,6 +286,7 @@ class Client:
 
         Raises:
             WaitTimeoutError: it had not ended after ``timeout`` seconds.
+            TaskFailedError: its manager has paused it, and says why.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         since = -1
@@ -294,6 +295,8 @@ class Client:
             if seen.version != since and on_progress is not None:
                 on_progress(seen)
             since = seen.version
+            if core.is_stuck(seen):
+                core.check_end(seen)
             if seen.ended:
                 return seen
             if deadline is not None and time.monotonic() >= deadline:

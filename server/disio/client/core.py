@@ -217,7 +217,7 @@ class WaitTimeoutError(DisioError):
 
 
 class TaskFailedError(DisioError):
-    """The task came to no good end: it failed, or was cancelled."""
+    """The task came to no good end: it failed, was cancelled, or its manager has paused it and says why."""
 
     code = "task_failed"
 
@@ -242,11 +242,16 @@ def check_end(task: api.Task) -> None:
     """Nothing, if a task that has ended came to a good end.
 
     Raises:
-        TaskFailedError: it failed, or was cancelled.
+        TaskFailedError: it failed, was cancelled, or its manager has paused it.
     """
-    if task.state in ("failed", "cancelled"):
+    if task.state in ("failed", "cancelled") or is_stuck(task):
         reason = f": {task.error}" if task.error else ""
         raise TaskFailedError(f"task {task.id} is {task.state}{reason}")
+
+
+def is_stuck(task: api.Task) -> bool:
+    """Whether a task's manager has paused it and says why: it goes on only if somebody resumes it."""
+    return task.state == "paused" and bool(task.error)
 
 
 def not_whole(task: api.Task, failures: Sequence[Failure]) -> PayloadsFailedError:

@@ -4,6 +4,7 @@ Results are acknowledged when they are durable. What comes twice is acknowledged
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -12,6 +13,7 @@ import msgspec
 import structlog
 
 from disio.errors import CodecError
+from disio.figures import counted
 from disio.manager.belief import Answer
 from disio.manager.granting import MAX_RESULT_BYTES
 from disio.manager.leases import Lease
@@ -19,7 +21,9 @@ from disio.manager.ledger import Ledger
 from disio.manager.links import Volunteer
 from disio.manager.tasks import Task
 from disio.task.ballot import FAILURE
+from disio.task.judge import FAILURES_NEEDED
 from disio.task.model import TaskState
+from disio.task.poison import NotLoaded
 from disio.unit.codec import TooLargeError, check
 from disio.unit.context import MAX_EVENT_BYTES, MAX_STATE_BYTES
 from disio.wire.grid import Checkpoint, Event, Results
@@ -32,6 +36,13 @@ VANISHED: Final = (
     "again and again, volunteers left while they computed this payload: it may end the tabs that compute it, or take "
     "longer than visitors stay (ctx.checkpoint has the next one go on)"
 )
+
+
+MAX_REASON: Final = 300
+"""Characters of a volunteer's word in the reason why a task is paused."""
+MAX_BROWSERS: Final = 5
+_PLACE: Final = re.compile(r'^  File "(?P<file>[^"\n]{1,100})", line (?P<line>\d{1,7}), in ', re.MULTILINE)
+_OF_A_LOADED_UNIT: Final = frozenset({"exception", "unsupported", "too-large"})
 
 
 class FailureReport(msgspec.Struct, frozen=True):
@@ -154,6 +165,37 @@ class Intake:
                 f"`disio resume {task.id}` tries again, `disio cancel {task.id}` gives it up",
             )
 
+        elif task.state is TaskState.RUNNING and self._unloadable(task):
+            message, browsers, tried = task.poison.why_not_loaded()
+            where = f", in {', '.join(browsers[:MAX_BROWSERS])}" if browsers else ""
+            self._ledger.pause(
+                task,
+                f"paused by the manager: the unit cannot be loaded: {message}{where}. {counted(tried, 'volunteer')} "
+                "tried, and nobody could. Correct it and submit it again; "
+                f"`disio resume {task.id}` tries this one again, `disio cancel {task.id}` gives it up",
+            )
+
+    def _unloadable(self, task: Task) -> bool:
+        """Whether those who could not load a unit are enough to have its payloads set aside, sooner or later."""
+        if task.accepted or not task.poison.never_loaded:
+            return False
+        at_it = self._ledger.schedule.volunteers_of(task.number)
+        found = [self._ledger.links.volunteers.get(volunteer) for volunteer in at_it]
+        trusted = any(one is not None and task.rules.trusts(one.key) for one in found)
+        decisive = task.rules.plain_votes == 1 or (trusted and not task.rules.plain_votes)
+        needed = max(FAILURES_NEEDED, task.rules.votes_to_start)
+        return task.poison.unloadable(needed, at_it if decisive else [])
+
+    def _not_loaded(self, task: Task, volunteer: Volunteer, report: FailureReport) -> None:
+        by_network = task.rules.by_network and not task.rules.trusts(volunteer.key)
+        network = volunteer.network if by_network else None
+        said = (report.message.strip().splitlines() or ["no reason was told"])[0][:MAX_REASON]
+        place = _PLACE.search(report.traceback)
+        if place is not None and f"line {place['line']}" not in said:
+            said += f" ({place['file']}, line {place['line']})"
+        counts_as = f"volunteer {volunteer.id}" if network is None else f"network {network}"
+        task.poison.not_loaded(volunteer.id, counts_as, NotLoaded(said, volunteer.browser))
+
     def checkpoint(self, message: Checkpoint, now: float) -> None:
         """Take a state in, if it is one of an open lease of this volunteer's; all else is passed over."""
         sound = self._of_open_lease(message, MAX_STATE_BYTES)
@@ -230,16 +272,24 @@ class Intake:
             queue.arbiter.patience = task.pace.patience
             task.poison.got_on(index)
             task.poison.answered()
-        elif _read_report(data).kind == "crash":
-            task.poison.crashed()
         else:
-            task.poison.answered()
+            self._failed(task, known, _read_report(data))
         rests_on = ledger.book.rests_on(lease)
         late = not ledger.book.close(lease)
         if not late:
             queue.leased -= 1
         digest = FAILURE if outcome == FAILED else digest_of(data)
         ledger.belief.take(task, Answer(volunteer, index, digest, lease, late, rests_on))
+
+    def _failed(self, task: Task, volunteer: Volunteer | None, report: FailureReport) -> None:
+        if report.kind == "crash":
+            task.poison.crashed()
+            return
+        task.poison.answered()
+        if report.kind in _OF_A_LOADED_UNIT:
+            task.poison.loaded()
+        elif report.kind == "import" and volunteer is not None:
+            self._not_loaded(task, volunteer, report)
 
     def _reject(self, peer: bytes, message: Results, why: str) -> None:
         rejected = self._ledger.outbox.ack(peer, message.task, message.volunteer).rejected

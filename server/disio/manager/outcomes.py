@@ -24,12 +24,15 @@ async def outcomes(ledger: Ledger, task: Task, request: GetOutcomes) -> OutcomeP
             await ledger.committed()
             rows = await read(*wanted, payloads=request.payloads)
             return OutcomePage([_view(row) for row in rows], end=not rows)
+        stuck = task.state is TaskState.PAUSED and bool(task.error)  # nobody knows whether it ever goes on
+        if stuck:
+            await ledger.committed()
         written = ledger.store.written(task.number)
         rows = await read(*wanted, payloads=request.payloads)
         if request.by == "index":
             rows = [row for place, row in enumerate(rows, request.after + 1) if row["idx"] == place]
-        if rows or loop.time() >= deadline:
-            return OutcomePage([_view(row) for row in rows], end=False)
+        if rows or stuck or loop.time() >= deadline:
+            return OutcomePage([_view(row) for row in rows], end=stuck and not rows)
         try:
             async with asyncio.timeout_at(deadline):
                 await written.wait()

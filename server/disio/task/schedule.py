@@ -198,6 +198,10 @@ class Schedule:
         queue = self._with.get(volunteer)
         return None if queue is None else queue.number
 
+    def volunteers_of(self, number: int) -> list[str]:
+        """The volunteers that are with a task."""
+        return [volunteer for volunteer, queue in self._with.items() if queue.number == number]
+
     def leave(self, volunteer: str) -> None:
         """A volunteer is with no task any more; idempotent."""
         queue = self._with.pop(volunteer, None)

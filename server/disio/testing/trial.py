@@ -213,6 +213,12 @@ async def _in_browser(
             outcomes[one.index] = Outcome(index=one.index, ms=one.ms, log=one.log, **told)
             tell(browser, len(outcomes), count)
         seconds = time.monotonic() - begin
+        await task.refresh()
+        for index in range(count):  # the manager has paused it
+            if index not in outcomes:
+                outcomes[index] = Outcome(
+                    index=index, ms=0.0, log="", failure=task.error or f"the task is {task.state}"
+                )
         with contextlib.suppress(TimeoutError):  # the last result may be here before its page has said so
             async with asyncio.timeout(STATUS_SECONDS):
                 await told_all.wait()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from disio.client import AsyncClient, TaskFailedError
 from disio.testing import Grid
 from disio.testing.volunteer import PythonVolunteer
 
@@ -238,3 +239,19 @@ async def test_a_person_is_told_to_which_grid_a_task_went(desk: Desk) -> None:
     assert f"{desk.url}/tasks/{told.stdout.decode().strip()}" in seen
     quiet = await desk("submit", desk.unit, "-p", "count=1")
     assert quiet.stderr == ""
+
+
+async def test_a_unit_that_cannot_be_loaded_is_told_at_once(desk: Desk) -> None:
+    """Its task is paused with the reason, and whoever waits for it, or for its results, hears that."""
+    desk.unit.write_text("import no_such_module\ndef run(payload):\n    return payload\n")
+    told = await desk("submit", desk.unit, "-p", "stop=5000", "--wait")
+    assert told.returncode == 1
+    says = "the unit cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"
+    assert says in told.stderr
+    [paused] = [task for task in json.loads((await desk("status", "--json")).stdout) if task["state"] == "paused"]
+    assert paused["failed"] < 5000
+    async with AsyncClient(desk.url) as client:
+        task = await client.task(paused["id"])
+        with pytest.raises(TaskFailedError, match="the unit cannot be loaded"):
+            [result async for result in task.results()]
+        await task.cancel()

@@ -119,6 +119,9 @@ async def test_every_step(study: Study) -> None:
     promised = next(text for _, kind, text in BLOCKS if not kind and "1 payload failed" in text)
     for shown in promised.splitlines():
         assert shown.strip()[:60] in explained or "volunteer (" in shown, shown
+    traceback = explained.partition("Traceback")[2].partition("What helps")[0]
+    for told in traceback.splitlines():
+        assert told.rstrip() in promised, told
 
 
 async def test_numbers_and_figure(study: Study) -> None:

@@ -73,7 +73,7 @@ def test_traceback_is_the_researchers() -> None:
     assert failed["kind"] == "exception"
     assert failed["message"] == "ZeroDivisionError: division by zero"
     assert 'File "my_unit.py", line 6, in run\n    return inner(payload)' in failed["traceback"]
-    assert 'File "my_unit.py", line 3, in inner\n    return 1 / x' in failed["traceback"]
+    assert 'File "my_unit.py", line 3, in inner\n    return 1 / x\n           ~~^~~' in failed["traceback"]
     assert "runner.py" not in failed["traceback"]
 
 

@@ -156,7 +156,8 @@ async def main(options: argparse.Namespace) -> None:
         )
         for number in range(options.count)
     ]
-    for volunteer in volunteers:
+    for number, volunteer in enumerate(volunteers):
+        volunteer.headers = {"X-Forwarded-For": f"10.{options.network}.{number // 2}.{number}"}  # two of each network
         volunteer.others = [other for other in volunteers if other is not volunteer]
     running = asyncio.gather(*(volunteer.run() for volunteer in volunteers), obey(volunteers))
     loop = asyncio.get_running_loop()
@@ -173,6 +174,7 @@ if __name__ == "__main__":
     parser.add_argument("--calm", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--saboteurs", type=int, default=0)
+    parser.add_argument("--network", type=int, default=0)
     parser.add_argument("--window", type=int, default=16)
     parser.add_argument("--pace", type=float, default=0.0)
     uvloop.run(main(parser.parse_args()))

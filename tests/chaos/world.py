@@ -97,7 +97,7 @@ class World:
             managers=MANAGERS,
             distributors=DISTRIBUTORS,
             ways=self,
-            distributor_options=("--network-prefix", "off"),
+            distributor_options=("--trusted-proxy", "127.0.0.1"),  # volunteers say which networks they are of
             trust_loopback=False,  # what liars say would be believed outright
         )
         for kind, count in (("manager", MANAGERS), ("distributor", DISTRIBUTORS), ("dashboard", 1)):
@@ -134,7 +134,7 @@ class World:
         for number in range(count):
             name = f"volunteers-{number}"
             saboteurs = "1" if number % _SABOTEURS_EVERY == 0 else "0"
-            self.victims[name] = Volunteers(name, journals, urls, [*arguments, "--saboteurs", saboteurs])
+            self.victims[name] = Volunteers(name, journals, urls, [*arguments, "--saboteurs", saboteurs, "--network", str(number)])
         try:
             find_browser("chromium")
         except BrowserError as error:

@@ -65,6 +65,8 @@ class PythonVolunteer:
         self.url = url
         self.window = window
         self.secret = secret or secrets.token_hex(16)
+        self.headers: dict[str, str] = {}
+        """What the handshake says besides, as a proxy would."""
         self.volunteer = ""
         self.acknowledged = 0
         self.rejected: dict[str, str] = {}
@@ -125,7 +127,13 @@ class PythonVolunteer:
         address = self.url.replace("http", "ws", 1) + "/volunteer"
         async with (
             httpx.AsyncClient(base_url=self.url) as http,
-            connect(address, max_size=MAX_FRAME_BYTES, compression=None, max_queue=None) as socket,
+            connect(
+                address,
+                max_size=MAX_FRAME_BYTES,
+                compression=None,
+                max_queue=None,
+                additional_headers=self.headers,
+            ) as socket,
         ):
             hello = Hello(
                 protocol=PROTOCOL_VERSION,

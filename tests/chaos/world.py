@@ -134,7 +134,8 @@ class World:
         for number in range(count):
             name = f"volunteers-{number}"
             saboteurs = "1" if number % _SABOTEURS_EVERY == 0 else "0"
-            self.victims[name] = Volunteers(name, journals, urls, [*arguments, "--saboteurs", saboteurs, "--network", str(number)])
+            own = ("--saboteurs", saboteurs, "--network", str(number))
+            self.victims[name] = Volunteers(name, journals, urls, [*arguments, *own])
         try:
             find_browser("chromium")
         except BrowserError as error:

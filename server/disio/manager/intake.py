@@ -161,10 +161,9 @@ class Intake:
             self._ledger.pause(
                 task,
                 f"paused by the manager: {task.poison.crashes:,} payloads ended the interpreters or tabs that computed "
-                f"them, and no more came back whole. `disio results {task.id} --failures` tells of them, "
+                f"them, and no more came back whole. The last was {task.poison.last_crash}. "
                 f"`disio resume {task.id}` tries again, `disio cancel {task.id}` gives it up",
             )
-
         elif task.state is TaskState.RUNNING and self._unloadable(task):
             message, browsers, tried = task.poison.why_not_loaded()
             where = f", in {', '.join(browsers[:MAX_BROWSERS])}" if browsers else ""
@@ -189,7 +188,7 @@ class Intake:
     def _not_loaded(self, task: Task, volunteer: Volunteer, report: FailureReport) -> None:
         by_network = task.rules.by_network and not task.rules.trusts(volunteer.key)
         network = volunteer.network if by_network else None
-        said = (report.message.strip().splitlines() or ["no reason was told"])[0][:MAX_REASON]
+        said = _in_a_line(report.message)
         place = _PLACE.search(report.traceback)
         if place is not None and f"line {place['line']}" not in said:
             said += f" ({place['file']}, line {place['line']})"
@@ -273,7 +272,7 @@ class Intake:
             task.poison.got_on(index)
             task.poison.answered()
         else:
-            self._failed(task, known, _read_report(data))
+            self._failed(task, index, known, _read_report(data))
         rests_on = ledger.book.rests_on(lease)
         late = not ledger.book.close(lease)
         if not late:
@@ -281,9 +280,9 @@ class Intake:
         digest = FAILURE if outcome == FAILED else digest_of(data)
         ledger.belief.take(task, Answer(volunteer, index, digest, lease, late, rests_on))
 
-    def _failed(self, task: Task, volunteer: Volunteer | None, report: FailureReport) -> None:
+    def _failed(self, task: Task, index: int, volunteer: Volunteer | None, report: FailureReport) -> None:
         if report.kind == "crash":
-            task.poison.crashed()
+            task.poison.crashed(index, _in_a_line(report.message))
             return
         task.poison.answered()
         if report.kind in _OF_A_LOADED_UNIT:
@@ -294,6 +293,10 @@ class Intake:
     def _reject(self, peer: bytes, message: Results, why: str) -> None:
         rejected = self._ledger.outbox.ack(peer, message.task, message.volunteer).rejected
         rejected.update(_same(message.items, why))
+
+
+def _in_a_line(message: str) -> str:
+    return (message.strip().splitlines() or ["no reason was told"])[0][:MAX_REASON]
 
 
 def _same(items: Iterable[ResultItem], why: str) -> dict[int, str]:

@@ -35,6 +35,8 @@ class Poison:
         self._vanished: dict[int, int] = {}
         self.crashes = 0
         """Executions that ended their interpreter or tab, since the task was begun or went on."""
+        self.last_crash = ""
+        """Which payload the last of them was of, and what was told of it."""
         self._answered = 0
         self._loaded = False
         self._not_loaded: dict[str, NotLoaded] = {}
@@ -94,9 +96,10 @@ class Poison:
         """An execution has come back whole."""
         self._answered += 1
 
-    def crashed(self) -> None:
+    def crashed(self, payload: int, message: str) -> None:
         """An execution has ended its interpreter, or its tab."""
         self.crashes += 1
+        self.last_crash = f"payload {payload}: {message}"
 
     @property
     def many(self) -> bool:

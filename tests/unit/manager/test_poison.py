@@ -90,6 +90,7 @@ async def test_a_unit_that_crashes_everywhere_is_paused_with_the_reason(tmp_path
         view = await one.task(bad)
         assert (view.state, crashes) == ("paused", MANY)
         assert f"{MANY} payloads ended the interpreters" in view.error
+        assert f"The last was payload {lease.index}: " in view.error
         good = (await one.submit(UNIT, {"stop": 20})).task
         async with one.working(["v1"], lambda payload: payload):
             await one.ended(good, "finished")

@@ -16,9 +16,9 @@ def test_a_unit_is_to_blame_if_half_of_what_came_back_crashed() -> None:
     """Few crashes are accidents, and many among many more whole answers are those of some payloads."""
     poison = Poison()
     for _ in range(MANY - 1):
-        poison.crashed()
+        poison.crashed(0, "recursion")
     assert not poison.many
-    poison.crashed()
+    poison.crashed(0, "recursion")
     assert poison.many
     for _ in range(MANY + 1):
         poison.answered()

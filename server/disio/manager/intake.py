@@ -3,7 +3,6 @@
 Results are acknowledged when they are durable. What comes twice is acknowledged twice and counted once.
 """
 
-import hashlib
 import re
 import time
 from collections.abc import Iterable
@@ -20,7 +19,7 @@ from disio.manager.leases import Lease
 from disio.manager.ledger import Ledger
 from disio.manager.links import Volunteer
 from disio.manager.tasks import Task
-from disio.task.ballot import FAILURE
+from disio.task.ballot import FAILURE, answer_digest
 from disio.task.judge import FAILURES_NEEDED
 from disio.task.model import TaskState
 from disio.task.poison import NotLoaded
@@ -77,11 +76,6 @@ def sound(outcome: int, data: bytes) -> tuple[int, bytes]:
     except msgspec.DecodeError as error:
         return _failure("malformed", f"the report of the failure cannot be read: {error}")
     return outcome, data
-
-
-def digest_of(data: bytes) -> bytes:
-    """What stands for an answer where answers are compared: equal for equal values."""
-    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _failure(kind: str, message: str) -> tuple[int, bytes]:
@@ -277,7 +271,7 @@ class Intake:
         late = not ledger.book.close(lease)
         if not late:
             queue.leased -= 1
-        digest = FAILURE if outcome == FAILED else digest_of(data)
+        digest = FAILURE if outcome == FAILED else answer_digest(data)
         ledger.belief.take(task, Answer(volunteer, index, digest, lease, late, rests_on))
 
     def _failed(self, task: Task, index: int, volunteer: Volunteer | None, report: FailureReport) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from disio.manager.belief import Answer
-from disio.manager.intake import digest_of
 from disio.manager.ledger import Ledger
 from disio.manager.tasks import Task
-from disio.task.ballot import FAILURE, NOBODY, VoteRow
+from disio.task.ballot import FAILURE, NOBODY, VoteRow, answer_digest
 from disio.task.model import LeaseState, TaskState
 
 PAGE: Final = 2000
@@ -71,7 +70,7 @@ async def _restore_payloads(ledger: Ledger, task: Task) -> None:
     names = {row[1] for row in uncompared}.union(*touches.values())
     arbiter.recall(await ledger.store.voters(number, names), (), {})
     for lease, volunteer, index, data in uncompared:
-        answer = Answer(volunteer, index, digest_of(data), lease, late=True, rests_on=touches.get(lease, NOBODY))
+        answer = Answer(volunteer, index, answer_digest(data), lease, late=True, rests_on=touches.get(lease, NOBODY))
         ledger.belief.uncompared.put_nowait((task, answer))
 
 

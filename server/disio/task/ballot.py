@@ -1,5 +1,6 @@
 """Who voted for what: the records that :mod:`disio.task.jury` keeps, and the rows that outlive it."""
 
+import hashlib
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -12,6 +13,11 @@ FAILURE: Final = b""
 Hands = frozenset[str]
 """Volunteers on whose work something rests, as it went on from a state of theirs: see :mod:`disio.task.resuming`."""
 NOBODY: Final[Hands] = frozenset()
+
+
+def answer_digest(data: bytes) -> bytes:
+    """What stands for an answer where answers are compared: equal for equal values."""
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 class Standing(StrEnum):

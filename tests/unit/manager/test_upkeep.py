@@ -184,6 +184,20 @@ async def test_damaged_data_is_told_and_not_started_with(
     assert [path for path in tmp_path.iterdir() if path != data] == [], "a copy that failed leaves nothing"
 
 
+async def test_an_answer_that_is_not_what_was_voted_for_is_told(tmp_path: Path) -> None:
+    """Votes remember what was answered: an answer that was altered on the disk does not fit them any more."""
+    async with linked(tmp_path, "v1", "v2") as one:
+        done = (await one.submit(DOUBLE, {"stop": 20}, checking={"quorum": 2})).task
+        async with one.working(["v1", "v2"], lambda payload: payload * 2):
+            await one.ended(done)
+    assert not diagnosed(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.execute("UPDATE results SET data = '77' WHERE lease = (SELECT lease FROM verdicts WHERE idx = 7)")
+    (finding,) = diagnosed(tmp_path)
+    assert finding.what.startswith("1 answer is not what was voted for")
+    assert "disio backup" in finding.do
+
+
 async def test_the_command_line_tells_of_damage(data: Path) -> None:
     """The doctor's status is 1 and it says what to do; a manager that cannot start says so in one line."""
     truncate(data / DATABASE)

@@ -14,8 +14,10 @@ import msgspec
 from disio import sqlite
 from disio.checkup import Finding, Kind, Level
 from disio.errors import StoreError
+from disio.figures import counted
 from disio.filestore import FileStore
 from disio.manager.store.opening import APPLICATION_ID, DATABASE, SCHEMAS
+from disio.task.ballot import answer_digest
 from disio.wire.kit import Kit
 
 FOLDER: Final = "files"
@@ -75,9 +77,16 @@ def _mismatches(connection: sqlite3.Connection) -> Iterator[Finding]:
     ):
         if count:
             yield Finding(Level.WRONG, f"{count:,} {what}", _REPORT)
-    for number, _state, stored, accepted, failed, *counted in _queries.get_counts(connection):
+    altered = sum(answer_digest(data) != digest for data, digest in _queries.get_voted(connection))
+    if altered:
+        yield Finding(
+            Level.WRONG,
+            f"{counted(altered, 'answer is', 'answers are')} not what was voted for: the file was altered",
+            "start with a copy by `disio backup` that is older than that, or compute these tasks anew",
+        )
+    for number, _state, stored, accepted, failed, *found in _queries.get_counts(connection):
         for name, said, there in zip(
-            ("payloads", "accepted", "failed"), (stored, accepted, failed), counted, strict=True
+            ("payloads", "accepted", "failed"), (stored, accepted, failed), found, strict=True
         ):
             if said != there:
                 yield Finding(

@@ -21,6 +21,13 @@ SELECT count(*) FROM verdicts v JOIN tasks t ON t.number = v.task AND t.state <>
 LEFT JOIN results r ON r.lease = v.lease AND r.task = v.task AND r.idx = v.idx
 WHERE r.lease IS NULL OR r.outcome <> v.state - 1;
 
+-- name: get_voted()
+-- Answers that were voted on as they are, and what was voted for.
+SELECT CAST(r.data AS BLOB), v.digest FROM votes v
+JOIN tasks t ON t.number = v.task AND t.state <> 'deleting' AND t.has_agree = 0
+JOIN results r ON r.lease = v.lease
+WHERE length(v.digest) > 0;
+
 -- name: count_idle_leases()$
 -- Leases of tasks that hand out nothing any more, or of payloads that are settled.
 SELECT count(*) FROM leases l JOIN tasks t ON t.number = l.task

@@ -7,11 +7,12 @@ from typing import Final
 
 import msgspec
 from quart import Quart, Response, Websocket, render_template, request, websocket
-from quart.wrappers.response import FileBody
+from quart.wrappers.response import DataBody, FileBody
 from werkzeug.exceptions import MisdirectedRequest, NotFound, TooManyRequests
 
 from disio.bundle import Bundle
 from disio.distributor import headers
+from disio.distributor.byte_ranges import asked_part
 from disio.distributor.config import DistributorConfig
 from disio.distributor.door import Door
 from disio.distributor.encodings import choose
@@ -118,12 +119,9 @@ def _add_files(app: Quart, parts: Parts) -> None:
         content = content or await parts.task_files.get(sha256)
         if content is None:
             raise NotFound
-        if request.range is None:
-            return _file(content, headers.IMMUTABLE)
+        asked = request.headers.get("Range", "") if request.method == "GET" else ""
         # A part is of the plain bytes: whoever asks for one counts in them.
-        response = _file(replace(content, encodings={}), headers.IMMUTABLE)
-        await response.make_conditional(request, accept_ranges=True, complete_length=response.content_length)
-        return response
+        return await _part(content, asked) or _file(content, headers.IMMUTABLE)
 
 
 def _add_pages(app: Quart, parts: Parts) -> None:
@@ -220,6 +218,26 @@ def _file(content: Content, *more: dict[str, str]) -> Response:
     response.headers["Content-Type"] = content.content_type
     response.timeout = _DOWNLOAD_SECONDS
     headers.extend(response.headers, {"ETag": tag, "Vary": "Accept-Encoding"}, headers.SHARED, *more)
+    return response
+
+
+async def _part(content: Content, asked: str) -> Response | None:
+    if not asked:
+        return None
+    response = _file(replace(content, encodings={}), headers.IMMUTABLE)
+    tag = response.headers["ETag"]
+    if response.status_code != 200 or request.headers.get("If-Range", tag) != tag:
+        return None
+    size = int(response.headers["Content-Length"])
+    part = asked_part(asked, size)
+    if part is None:
+        return None
+    begin, end = part
+    assert isinstance(response.response, DataBody | FileBody)  # noqa: S101 - as _file makes them
+    await response.response.make_conditional(begin, end)
+    response.status_code = 206
+    response.headers["Content-Length"] = str(end - begin)
+    response.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
     return response
 
 

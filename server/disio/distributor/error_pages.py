@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from quart import Quart, Response, render_template, request
+from quart import Quart, Response, has_websocket_context, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from disio.distributor import headers
@@ -24,6 +24,9 @@ def answer_errors(app: Quart, own: Callable[[], str]) -> None:
     @app.errorhandler(HTTPException)
     async def refused(error: HTTPException) -> Response:
         status = error.code or 500
+        if has_websocket_context():  # no request to look at, and nobody who reads more than the status
+            status = 404 if status < 500 else status
+            return Response(b"", status, headers=headers.EVERYWHERE)
         title, message = _WORDS.get(status, ("That did not work.", error.description or error.name))
         if "text/html" in request.headers.get("Accept", ""):  # only who opens a page asks for that by name
             page = await render_template("error.html", title=title, message=message)

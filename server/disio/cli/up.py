@@ -64,9 +64,9 @@ class Child:
             await self.stop()
             raise self._not_started(facts)
         self.ready = facts
-        address = str(self.ready["address" if self.kind == "manager" else "url"])
-        with contextlib.suppress(ValueError):
-            self._port = int(address.rstrip("/").rpartition(":")[2])
+        # A distributor's URL is where browsers reach it, perhaps by a proxy: its port it tells itself.
+        address = str(facts["address" if self.kind == "manager" else "url"])
+        self._port = int(facts["port"] if "port" in facts else address.rpartition(":")[2])
         return self.ready
 
     def _not_started(self, facts: Ready) -> DisioError:

@@ -1,17 +1,21 @@
 """``disio up``: a whole grid from one command, kept running and ended with it."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from disio.bundle import load
 from disio.client import AsyncClient
 from disio.errors import BundleError
 from disio.testing import Process
+from disio.testing.ports import free_port
 
 PORTS = ("--dashboard-port", "0", "--distributor-port", "0", "--manager-port", "0")
 
@@ -89,6 +93,33 @@ async def test_a_child_that_dies_is_started_again_where_it_was(grid: Process) ->
         while not after.reachable or after.since == before.since:
             (after,) = (await client.grid()).managers
         assert (await client.task(task.id)).id == task.id
+
+
+async def test_a_distributor_behind_a_proxy_comes_back_where_it_was(tmp_path: Path) -> None:
+    """The port of the public URL is the proxy's: a distributor that is killed listens on its own again."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        public = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        port = str(free_port())
+        ports = ("--dashboard-port", "0", "--manager-port", "0", "--distributor-port", port)
+        grid = Process(["up", "--data", str(tmp_path / "grid"), "--public-url", public, *ports], tmp_path / "up.log")
+        await grid.start()
+        try:
+            assert grid.ready["distributor"] == public
+            killed = children(grid.pid)["distributor"]
+            ended = end(killed)
+            os.kill(killed, signal.SIGKILL)
+            await ended
+            async with asyncio.timeout(20), httpx.AsyncClient(trust_env=False) as client:
+                while True:
+                    with contextlib.suppress(httpx.TransportError):
+                        if (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200:
+                            break
+        finally:
+            await grid.stop()
 
 
 async def test_nothing_outlives_it_even_if_it_is_killed(grid: Process) -> None:

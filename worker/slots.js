@@ -3,23 +3,26 @@
  * A site that opens a hundred frames gets no more of its visitor's machine than one that opens one.
  */
 
-/** Where a browser has no locks (a distributor without https), each frame counts for itself. */
 const cores = () => Math.max(1, navigator.hardwareConcurrency || 1);
 
+/** How many this frame has. Where a browser has no locks (a distributor without https) or denies them, each frame counts for itself. */
+let here = 0;
+
 /**
- * Slots for so many interpreters, as far as there are any; they are free again when its page is left.
+ * Slots for so many more interpreters, as far as there are any; they are free again when its page is left.
  * @param {number} wanted
  * @returns {Promise<number>} how many were got, perhaps none
  */
 export async function claim(wanted) {
   const locks = globalThis.navigator?.locks;
-  if (!locks) return Math.min(wanted, cores());
-  let got = 0;
+  const most = Math.min(wanted, cores() - here);
+  let got = locks ? 0 : most;
   try {
-    for (let slot = 0; slot < cores() && got < wanted; slot += 1) if (await hold(locks, `disio-worker-${slot}`)) got += 1;
+    for (let slot = 0; locks && slot < cores() && got < most; slot += 1) if (await hold(locks, `disio-worker-${slot}`)) got += 1;
   } catch {
-    return Math.min(wanted, cores()); // the browser keeps storage, and locks with it, from frames of other sites
+    got = most; // the browser keeps storage, and locks with it, from frames of other sites
   }
+  here += got;
   return got;
 }
 

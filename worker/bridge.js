@@ -3,7 +3,7 @@
  * it runs no unit's code, ever.
  */
 
-import { fetchBundle, fetchFile, fetchManifest } from "./bundle.js";
+import { fetchBundle, fetchFile, fetchManifest, SHORT_PATIENCE_MS } from "./bundle.js";
 import { BUNDLE_FILES } from "./channels.js";
 import { Cluster } from "./cluster.js";
 import { Conditions } from "./conditions.js";
@@ -139,7 +139,8 @@ class Bridge {
       workers,
       tasks: options.tasks,
       key: ownKey(),
-      fetchFile: (sha256, way) => fetchFile(sha256, { origins: () => this.#cluster.origins, ...way }),
+      // With short patience: a task whose files do not come goes back to others, and is told again.
+      fetchFile: (sha256, way) => fetchFile(sha256, { origins: () => this.#cluster.origins, patience: SHORT_PATIENCE_MS, ...way }),
       bundle: bundle.id,
       tellCell: (message, transfer = []) => cell.postMessage(message, transfer),
       onChange: () => this.#change(),

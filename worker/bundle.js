@@ -3,13 +3,16 @@
  */
 
 import { BUNDLE_FILES, WORKER_PARTS, WORKER_SOURCE } from "./channels.js";
+import { pause } from "./connection.js";
 import { LARGE_BYTES, discard, putUp, takeDown } from "./shelf.js";
 
 /** Files that an interpreter needs to start, in their order; what it needs only then comes when they are here. */
 const FIRST = [BUNDLE_FILES.pyodide, BUNDLE_FILES.asm, BUNDLE_FILES.wasm, BUNDLE_FILES.lock, BUNDLE_FILES.snapshot];
 const LAST = [BUNDLE_FILES.stdlib];
-const TRIES = 8;
-const PAUSE_MS = 250;
+/** So long, in pauses alone, a distributor is waited for that cannot be reached: a visit is not over because a line is. */
+export const PATIENCE_MS = 900_000;
+/** So long one is asked again that answers, but has not the file. */
+export const SHORT_PATIENCE_MS = 25_000;
 
 /**
  * @typedef {{sha256: string, size: number}} FileEntry
@@ -46,8 +49,9 @@ export async function fetchBundle(manifest, give) {
 
 /**
  * How a file is fetched. `origins`: distributors that may have it, the best first, asked for before each try; this bridge's own
- * if it is left out. `onBytes` is told of each piece that comes. `size`: of the file, if it is known.
- * @typedef {{size?: number, origins?: () => string[], onBytes?: (bytes: number) => void}} Way
+ * if it is left out. `onBytes` is told of each piece that comes, and, with a minus, of those that came in vain. `size`: of the file, if
+ * it is known. `patience`: milliseconds. `rest`: how a pause is spent.
+ * @typedef {{size?: number, origins?: () => string[], onBytes?: (bytes: number) => void, patience?: number, rest?: (ms: number) => Promise<void>}} Way
  */
 
 /**
@@ -87,18 +91,38 @@ async function isRight(bytes, sha256) {
  * @param {Way} [way]
  * @returns {Promise<ArrayBuffer>}
  */
-async function fetchBytes(path, { origins = () => [""], onBytes } = {}) {
-  for (let attempt = 1; ; attempt += 1) {
+async function fetchBytes(path, { origins = () => [""], onBytes, patience = PATIENCE_MS, rest = sleep } = {}) {
+  for (let [attempt, waited] = [1, 0]; ; attempt += 1) {
     const places = origins();
+    let come = 0;
     try {
       const response = await fetch(places[(attempt - 1) % places.length] + path);
-      if (!response.ok) throw new FileError(`${path}: the distributor answers ${response.status}`);
-      return await (onBytes ? counted(response, onBytes) : response).arrayBuffer();
+      if (!response.ok) throw new FileError(`${path}: the distributor answers ${response.status}`, { cause: response.status });
+      if (!onBytes) return await response.arrayBuffer();
+      const count = (/** @type {number} */ bytes) => {
+        come += bytes;
+        onBytes(bytes);
+      };
+      return await counted(response, count).arrayBuffer();
     } catch (error) {
-      if (attempt === TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 2 ** attempt * Math.random()));
+      onBytes?.(-come);
+      const wait = pause(attempt, Math.random());
+      waited += wait;
+      if (waited > (isFinal(error) ? Math.min(patience, SHORT_PATIENCE_MS) : patience)) throw error;
+      await rest(wait);
     }
   }
+}
+
+/** @param {number} ms */
+const sleep = (ms) => /** @type {Promise<void>} */ (new Promise((resolve) => setTimeout(resolve, ms)));
+
+/**
+ * Whether a distributor has answered that it does not give the file; not: that it, or what is before it, is busy or away.
+ * @param {unknown} error
+ */
+function isFinal(error) {
+  return error instanceof FileError && Number(error.cause) < 500 && ![408, 429].includes(Number(error.cause));
 }
 
 /**

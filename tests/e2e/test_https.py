@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import ssl
 from collections.abc import AsyncIterator
@@ -142,6 +143,17 @@ async def test_files_come_right_through_nginx(proxied: tuple[Grid, str], certifi
             assert "immutable" in second.headers["cache-control"]
             assert first.content == second.content == plain.content
         assert (await http.get("/metrics")).status_code == 403
+        for asked, sent in {
+            "br;q=0, gzip": "gzip",
+            "gzip; q=0.0, zstd ; q=0 ,br;q=0.5": "br",
+            "gzip;q=0": None,
+        }.items():
+            assert (await get(http, path, asked)).headers.get("content-encoding") == sent, asked
+        part = await http.get(path, headers={"Accept-Encoding": "identity", "Range": "bytes=-5"})
+        assert (part.status_code, part.content) == (206, plain.content[-5:])
+        bridge = await get(http, "/bridge.html")
+        (connect,) = re.findall(r"connect-src ([^;]*)", bridge.headers["content-security-policy"])
+        assert sorted(connect.split()) == sorted({url, url.replace("http", "ws")})
 
 
 async def test_a_browser_computes_behind_nginx_while_a_distributor_dies(proxied: tuple[Grid, str], units: Path) -> None:

@@ -120,8 +120,9 @@ def _add_files(app: Quart, parts: Parts) -> None:
         if content is None:
             raise NotFound
         asked = request.headers.get("Range", "") if request.method == "GET" else ""
-        # A part is of the plain bytes: whoever asks for one counts in them.
-        return await _part(content, asked) or _file(content, headers.IMMUTABLE)
+        response = await _part(content, asked) or _file(content, headers.IMMUTABLE)
+        response.headers["Accept-Ranges"] = "bytes"
+        return response
 
 
 def _add_pages(app: Quart, parts: Parts) -> None:
@@ -150,11 +151,15 @@ def _add_pages(app: Quart, parts: Parts) -> None:
             "volunteers": len(parts.hub.present),
             "bundle": parts.bundle.id,
         }
-        return Response(msgspec.json.encode(facts), content_type="application/json", headers=headers.SHARED)
+        return Response(
+            msgspec.json.encode(facts), content_type="application/json", headers=headers.SHARED | headers.MOMENTARY
+        )
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response(parts.hub.metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(
+            parts.hub.metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8", headers=headers.MOMENTARY
+        )
 
 
 def _add_socket(app: Quart, parts: Parts) -> None:
@@ -224,6 +229,7 @@ def _file(content: Content, *more: dict[str, str]) -> Response:
 async def _part(content: Content, asked: str) -> Response | None:
     if not asked:
         return None
+    # Of the plain bytes: whoever asks for a part counts in them.
     response = _file(replace(content, encodings={}), headers.IMMUTABLE)
     tag = response.headers["ETag"]
     if response.status_code != 200 or request.headers.get("If-Range", tag) != tag:

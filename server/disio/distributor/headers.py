@@ -20,6 +20,8 @@ IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 """On files named by their hash."""
 REVALIDATED: Final = {"Cache-Control": "no-cache"}
 """On files that change with a release."""
+MOMENTARY: Final = {"Cache-Control": "no-store"}
+"""On what is another thing a moment later."""
 
 
 BY_LANGUAGE: Final = {"Vary": "Accept-Encoding, Accept-Language"}
@@ -35,7 +37,7 @@ def origin(url: str, scheme: str, host: str) -> str:
         host: the request's Host header, which may be anything.
     """
     if url:
-        return url
+        return url.rstrip("/")
     if not _HOST.fullmatch(host):
         return ""
     return f"{'https' if scheme in ('https', 'wss') else 'http'}://{host}"
@@ -48,7 +50,7 @@ def secured(own: str) -> dict[str, str]:
 
 def bridge(own: str, others: Iterable[str] = ()) -> dict[str, str]:
     """The bridge runs our scripts, frames the cell, talks to this origin and the grid's others, and nothing else."""
-    origins = (own, *others)
+    origins = tuple(dict.fromkeys((own, *others)))  # behind one address with others, theirs is ours
     connect = " ".join((*origins, *(each.replace("http", "ws", 1) for each in origins)))
     return _frame(
         f"default-src 'none'; script-src {own}; connect-src {connect}; frame-src {own}; "

@@ -68,7 +68,7 @@ class Loader:
         named = asked.lower().partition("-")[0]
         if named:
             return named if named in known else DEFAULT_LANGUAGE
-        wanted = (language.lower().partition("-")[0] for language in accepted.values())
+        wanted = (language.lower().partition("-")[0] for language, quality in accepted if quality > 0)
         return next((language for language in wanted if language in known), DEFAULT_LANGUAGE)
 
     def current(self, language: str, purposes: Iterable[str]) -> Content:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import html
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -270,6 +271,7 @@ async def test_part_of_a_file(http: httpx.AsyncClient, asked: str, part: tuple[i
     assert (answer.status_code, answer.content == whole[slice(*part)]) == (206, True)
     begin, end, _ = slice(*part).indices(size)
     assert answer.headers["content-range"] == f"bytes {begin}-{end - 1}/{size}"
+    assert answer.headers["accept-ranges"] == "bytes"
     tag = answer.headers["etag"]
     assert (await http.get(f"/files/{sha256}", headers={"range": asked, "if-range": tag})).status_code == 206
     other = await http.get(f"/files/{sha256}", headers={"range": asked, "if-range": tag.replace('"', '"0')})
@@ -318,6 +320,29 @@ async def test_own_page(http: httpx.AsyncClient, distributor: Distributor) -> No
     assert "data-consent" not in forwarded.text
     assert 'data-workers="3"' in (await http.get("/?consent=granted&workers=3")).text
     assert 'data-workers="1"' in (await http.get("/?consent=granted&workers=x")).text
+
+
+async def test_own_page_names_the_public_address(
+    make_distributor: Callable[..., Distributor], manager: ScriptedManager
+) -> None:
+    """The tag to copy has the URL that the operator gave, whatever Host a request names, with or without a slash."""
+    distributor = make_distributor(manager, url="https://compute.example.org/")
+    await distributor.start()
+    port = distributor.ready["port"]
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+            page = await http.get("/", headers={"host": "other.example"})
+            assert 'src="https://compute.example.org/disio.js"' in html.unescape(page.text)
+            assert "other.example" not in page.text
+            assert "script-src https://compute.example.org;" in page.headers["content-security-policy"]
+    finally:
+        await distributor.stop()
+
+
+async def test_nobody_keeps_what_is_of_the_moment(http: httpx.AsyncClient) -> None:
+    """Health and metrics are stored by no cache."""
+    for path in ("/health", "/metrics"):
+        assert (await http.get(path)).headers["cache-control"] == "no-store"
 
 
 async def test_health_and_metrics(manager: ScriptedManager, distributor: Distributor, http: httpx.AsyncClient) -> None:

@@ -70,6 +70,8 @@ def test_every_language_says_everything() -> None:
 @pytest.mark.parametrize(
     ("asked", "accepted", "language"),
     [
+        ("", "de;q=0", "en"),
+        ("", "de;q=0,fr;q=0.1", "fr"),
         ("", "de-AT, en;q=0.5", "de"),
         ("", "it, fr-CA;q=0.8, en;q=0.5", "fr"),
         ("", "pt", "en"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from joblib.parallel import AutoBatchingMixin, ParallelBackendBase, register_parallel_backend
 
 from disio.client import Client, Executor
+from disio.client.executor import check_options
 
 JOBS_PER_WORKER: Final = 4
 """joblib sends twice as many batches as there are jobs: with so many, volunteers never wait for it."""
@@ -22,7 +23,10 @@ class DisioBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
     Args:
         url: the dashboard, as for :class:`disio.Client`.
         executor: options of :class:`disio.Executor`, such as ``dependencies``.
-        options: what every backend of joblib takes.
+        options: what every backend of joblib takes: ``nesting_level``, ``inner_max_num_threads``.
+
+    Raises:
+        TypeError: there is no such option.
     """
 
     supports_retrieve_callback = True
@@ -31,7 +35,14 @@ class DisioBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
     default_n_jobs = -1
 
     def __init__(self, url: str | None = None, executor: dict[str, Any] | None = None, **options: Any) -> None:
+        unknown = [name for name in options if name not in ("nesting_level", "inner_max_num_threads")]
+        if unknown:
+            raise TypeError(
+                f"the backend disio takes no option {unknown[0]}; it takes url, and the executor's options as "
+                f"executor={{{unknown[0]!r}: ...}}"
+            )
         super().__init__(**options)
+        check_options(executor or {})
         self._url = url
         self._options = executor or {}
         self._client: Client | None = None

@@ -54,6 +54,8 @@ class Caller:
         """Calls by their program, to be cut into payloads."""
         self._packed: deque[list[Call]] = deque()
         """Calls that are to travel together."""
+        self._in_hand: list[Call] = []
+        """Calls that the sender has taken, and that may not be under way yet."""
         self._under_way: dict[int, list[Call]] = {}
         """Calls by the index of their payload."""
         self._chunks: dict[str, Chunks] = {}
@@ -70,7 +72,7 @@ class Caller:
         """
         with self._changed:
             if self._broken is not None:
-                raise BrokenExecutor(str(self._broken)) from self._broken
+                raise BrokenExecutor(_said(self._broken)) from self._broken
             if self._shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             if together:
@@ -142,7 +144,7 @@ class Caller:
             reader.start()
             self._send(task)
             reader.join()
-        except DisioError as error:
+        except Exception as error:  # whatever it is, nobody else would tell whoever waits for results
             self._break(error)
         finally:
             if self._close_client:
@@ -152,7 +154,7 @@ class Caller:
         feeding = Feeding(self._client, task.id, 0)
         try:
             while calls := self._next():
-                live = [call for call in calls if call.future.running() or call.future.set_running_or_notify_cancel()]
+                live = self._begin(calls)
                 for data, some in _payloads(live):
                     with self._changed:
                         self._under_way[feeding.put(data)] = some
@@ -163,20 +165,29 @@ class Caller:
                 feeding.stop()
                 with contextlib.suppress(DisioError):
                     task.cancel()
-        except DisioError as error:
+        except Exception as error:
             self._break(error)
+            with contextlib.suppress(DisioError):
+                task.cancel()  # nobody will add to it, or close it
 
     def _next(self) -> list[Call]:
         """The calls of the next payload; waits for them. None: there will be no more."""
         with self._changed:
             while self._broken is None:
-                calls = self._packed.popleft() if self._packed else self._cut()
+                self._in_hand = calls = self._packed.popleft() if self._packed else self._cut()
                 if calls:
                     return calls
                 if self._shut and not self._waiting and not self._under_way:
                     break
                 self._changed.wait(FIRST_SECONDS / 4 if self._waiting else None)
             return []
+
+    def _begin(self, calls: list[Call]) -> list[Call]:
+        """Those of some calls that are to be made: neither cancelled nor broken meanwhile."""
+        with self._changed:
+            if self._broken is not None:
+                return []
+            return [call for call in calls if call.future.running() or call.future.set_running_or_notify_cancel()]
 
     def _cut(self) -> list[Call]:
         for digest, waiting in list(self._waiting.items()):
@@ -198,7 +209,7 @@ class Caller:
                 self._take(seen)
             task.refresh()
             self._break(BrokenExecutor(f"task {task.id} is {task.state}; calls that it did not answer are lost"))
-        except DisioError as error:
+        except Exception as error:
             self._break(error)
 
     def _take(self, seen: grid.OutcomeView) -> None:
@@ -211,10 +222,15 @@ class Caller:
             elif len(calls) > 1:  # one of them did it: each again, alone
                 self._packed.extend([call] for call in calls)
             self._changed.notify_all()
-        if seen.accepted:
-            _settle(calls, seen.data)
-        elif len(calls) == 1:
-            calls[0].future.set_exception(failure_of(seen.data))
+        try:
+            if seen.accepted:
+                _settle(calls, seen.data)
+            elif len(calls) == 1:
+                calls[0].future.set_exception(failure_of(seen.data))
+        except Exception:
+            with self._changed:
+                self._under_way[seen.index] = calls  # so that they are broken with all others
+            raise
 
     def _break(self, error: BaseException) -> None:
         """Nothing more can be done: all calls that are left fail with the reason."""
@@ -223,16 +239,23 @@ class Caller:
             if self._broken is not None or over:
                 return
             self._broken = error
-            groups = [*self._waiting.values(), *self._packed, *self._under_way.values()]
+            groups = [*self._waiting.values(), *self._packed, *self._under_way.values(), self._in_hand]
             self._waiting.clear()
             self._packed.clear()
             self._under_way.clear()
             self._changed.notify_all()
-        for call in (call for calls in groups for call in calls):
+        for call in dict.fromkeys(call for calls in groups for call in calls):
+            if call.future.done():
+                continue
             if call.future.running() or call.future.set_running_or_notify_cancel():
-                broken = BrokenExecutor(str(error))
+                broken = BrokenExecutor(_said(error))
                 broken.__cause__ = error
                 call.future.set_exception(broken)
+
+
+def _said(error: BaseException) -> str:
+    """What an error says; with its kind, if it is none of ours."""
+    return str(error) if isinstance(error, DisioError | BrokenExecutor) else f"{type(error).__name__}: {error}"
 
 
 def _payloads(calls: list[Call]) -> Iterator[tuple[bytes, list[Call]]]:

@@ -1,13 +1,15 @@
 """Calls of this program's functions in volunteers' browsers, as ``concurrent.futures`` has it."""
 
+import difflib
+import inspect
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypedDict, TypeVar, Unpack
 
-from disio.client import call_unit
+from disio.client import call_unit, kits
 from disio.client.blocking import Client
 from disio.client.calling import Call, Caller
 from disio.client.functions import Program, program_of
@@ -19,6 +21,17 @@ T = TypeVar("T")
 TIMEOUT_SECONDS: Final = 300.0
 
 
+class Options(TypedDict, total=False):
+    """What an executor hands on to :meth:`Client.submit <disio.client.Client.submit>`."""
+
+    priority: int
+    sites: Sequence[str]
+    manager: str
+    checking: Mapping[str, Any] | None
+    data: kits.DataFiles | None
+    on_prepare: kits.Report
+
+
 class Executor(futures.Executor):
     """Calls functions on a grid. Use it as any executor of ``concurrent.futures``: ``submit``, ``map``, ``with``.
 
@@ -27,26 +40,39 @@ class Executor(futures.Executor):
     :meth:`shutdown`.
 
     Args:
-        client: which grid; a client for ``DISIO_URL`` of its own if not given.
+        client: which grid; a client of its own if not given.
+        url: the dashboard of that client; ``DISIO_URL`` or http://127.0.0.1:7700 if left out.
+        token: the researcher's token of that client; ``DISIO_TOKEN`` if left out.
         name: what to call the task.
         dependencies: packages that the functions import (PEP 508), besides the standard library.
         timeout: seconds that one call may take.
         initializer: called once in each volunteer's interpreter before any call.
         initargs: its arguments.
-        options: as for :meth:`Client.submit <disio.client.Client.submit>`: ``priority``, ``manager``, ...
+        options: as for :meth:`Client.submit <disio.client.Client.submit>`: ``priority``, ``sites``, ``manager``,
+            ``checking``, ``data``, ``on_prepare``.
+
+    Raises:
+        TypeError: there is no such option, or a client and an address are given.
+        UsageError: the address, or a dependency, is none.
     """
 
     def __init__(
         self,
         client: Client | None = None,
         *,
+        url: str | None = None,
+        token: str | None = None,
         name: str = "",
         dependencies: Sequence[str] = (),
         timeout: float = TIMEOUT_SECONDS,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
+        check_options(options)
+        if client is not None and (url or token):
+            raise TypeError("an Executor takes a client, or a url and token for one of its own; not both")
+        source = unit_source(dependencies, timeout)
         self._dependencies = tuple(dependencies)
         self._programs: weakref.WeakKeyDictionary[Any, Program] = weakref.WeakKeyDictionary()
         first = None
@@ -54,9 +80,9 @@ class Executor(futures.Executor):
             program = program_of(initializer, self._dependencies)
             first = [program.digest, program.value, list(initargs)]
         own = client is None
-        used = Client() if client is None else client
+        used = Client(url, token=token) if client is None else client
         submission = {
-            "source": unit_source(self._dependencies, timeout),
+            "source": source,
             "filename": "calls.py",
             "params": {"initializer": first},
             "name": name or "calls of a Python program",
@@ -119,14 +145,31 @@ class Executor(futures.Executor):
         return known
 
 
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that there are not, here and now: the thread that submits could tell nobody but its calls.
+
+    Raises:
+        TypeError: there is no such option.
+    """
+    own = [name for name in inspect.signature(Executor).parameters if name != "options"]
+    known = [*own, *Options.__annotations__]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f"; did you mean {near[0]}?" if near else "."
+        raise TypeError(f"Executor takes no option {unknown[0]}{meant} There are {', '.join(known)}")
+
+
 def unit_source(dependencies: Sequence[str], timeout: float) -> str:
     """The source of an executor's work unit.
 
     Raises:
-        UsageError: a dependency is no text of one line.
+        UsageError: a dependency is no text of one line, or they are no list.
     """
+    if isinstance(dependencies, str | bytes):
+        raise UsageError(f"dependencies are a list; write it like [{dependencies!r}]")
     for dependency in dependencies:
-        if not dependency.isprintable() or '"' in dependency:
+        if not isinstance(dependency, str) or not dependency.isprintable() or '"' in dependency:
             raise UsageError(f"{dependency!r} is no package; write it like 'numpy>=2'")
     listed = ", ".join(f'"{dependency}"' for dependency in dependencies)
     head = f"# /// script\n# dependencies = [{listed}]\n# [tool.disio]\n# timeout = {timeout:g}\n# ///\n"

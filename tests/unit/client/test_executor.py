@@ -85,6 +85,16 @@ async def test_errors_of_calls_are_raised_here(grid: Grid) -> None:
     await on(grid, work)
 
 
+async def test_an_executor_names_another_dashboard(grid: Grid) -> None:
+    """With an address, it needs no client."""
+
+    def work() -> None:
+        with Executor(url=grid.client.url) as executor:
+            assert executor.submit(square, 3).result(timeout=30) == 9
+
+    await asyncio.to_thread(work)
+
+
 async def test_calls_can_be_cancelled_and_waited_for(grid: Grid) -> None:
     """as_completed, wait, timeouts, cancel and shutdown(cancel_futures=True) do what they do for every executor."""
 

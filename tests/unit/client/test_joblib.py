@@ -41,3 +41,11 @@ async def test_parallel_computes_on_the_grid(grid: Grid) -> None:
     await asyncio.to_thread(work)
     names = [task for task in await grid.client.tasks() if task.name == "calls of a Python program"]
     assert len(names) >= 4
+
+
+async def test_options_are_checked_where_they_are_given() -> None:
+    """What neither joblib nor the executor takes is refused by parallel_config, and said how to give it."""
+    with pytest.raises(TypeError, match=r"no option dependencies; .*executor={'dependencies'"):
+        joblib.parallel_config(backend="disio", dependencies=["numpy"])
+    with pytest.raises(TypeError, match="no option dependencis; did you mean dependencies"):
+        joblib.parallel_config(backend="disio", executor={"dependencis": ["numpy"]})

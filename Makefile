@@ -14,7 +14,7 @@ help:  ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup:  ## make everything ready: Python packages, the bundle, browsers (seconds if it is; QUICK=1 compresses less)
+setup:  ## make everything ready: Python packages, the bundle, browsers (seconds if it is; QUICK=1 compresses less, QUICK=0 in full)
 	@bin/setup all
 
 .PHONY: tools

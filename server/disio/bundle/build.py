@@ -32,7 +32,7 @@ TYPES = {
 def build(
     *,
     force: bool = False,
-    quick: bool = False,
+    quick: bool | None = False,
     report: Report | None = None,
     sources: Path | None = None,
     root: Path | None = None,
@@ -43,7 +43,7 @@ def build(
 
     Args:
         force: build although nothing changed, and compress everything anew.
-        quick: compress less, in seconds instead of a minute; for work on the runner.
+        quick: compress less, in seconds instead of minutes, for work on the runner; None: as the bundle that is there.
         report: is told about progress.
         sources: the folder ``pyodide_bundle``; by default the checkout's.
         root: where the bundle goes; by default ``dist`` in ``sources``.
@@ -67,6 +67,8 @@ def build(
         node = find_node()
         digest = source_digest(sources)
         old = None if force else _loaded(root)
+        if quick is None:
+            quick = old is not None and old.manifest.quick
         if old is not None and _is_current(old.manifest, digest, quick=quick, node=node):
             return old, False
         prepare(root)

@@ -30,7 +30,14 @@ def build(
     force: Annotated[
         bool, typer.Option("--force", help="Build although nothing changed, and verify nothing old.")
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Compress less: seconds instead of a minute.")] = False,
+    quick: Annotated[
+        bool | None,
+        typer.Option(
+            "--quick/--full",
+            help="Compress less, in seconds; or as small as can be, in minutes.",
+            show_default="as the one that is there, else full",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Build the bundle from pyodide_bundle/ if its sources changed.
@@ -121,6 +128,10 @@ def _say_visit(bundle: Bundle, state: str) -> None:
         f"Bundle {bundle.id[:12]} {state}: Pyodide {manifest.pyodide}, Python {manifest.python}; "
         f"a first visit downloads {bundle.visit('br') / 1e6:.1f} MB, a later one nothing of it."
     )
+    if manifest.quick:
+        console.print(
+            "It is compressed less, as QUICK=1 or --quick asked; in full, in some minutes: disio bundle build --full"
+        )
     if SNAPSHOT not in manifest.files:
         console.print(
             "It has no snapshot, so workers start slowly: install Node.js 18 or newer, then: disio bundle build"

@@ -64,6 +64,20 @@ def test_an_altered_bundle_is_built_anew(root: Path) -> None:
     assert build(root=root, quick=True) == (after, False)
 
 
+def test_quick_bundle_stays_quick(root: Path) -> None:
+    """Unless a full one is asked for, a bundle that was compressed less is up to date, and whoever looks is told."""
+    before = load(root)
+    assert before.manifest.quick
+    assert build(root=root, quick=None) == (before, False)
+    shown = subprocess.run(
+        [sys.executable, "-m", "disio", "bundle", "show", "--path", str(root)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "disio bundle build --full" in shown.stdout
+
+
 def test_show_tells_of_a_bundle_from_other_sources(root: Path, tmp_path: Path) -> None:
     """A bundle of this checkout is shown as it is; one of an older checkout is told to be that, whole as it may be."""
     command = [sys.executable, "-m", "disio", "bundle", "show", "--path"]

@@ -83,7 +83,7 @@ def run_pyodide_build(project: Path, target: Path) -> Path:
     """
     target.mkdir()
     options = ["--skip-emscripten-install", "--outdir", str(target)]
-    return _built([sys.executable, "-m", "pyodide_cli", "build", str(project), *options], target, project)
+    return _built([sys.executable, "-P", "-m", "pyodide_cli", "build", str(project), *options], target, project)
 
 
 def check(wheel: Path, distribution: Distribution) -> None:

@@ -45,9 +45,10 @@ class Child:
             UsageError: it cannot be started so, as when its port is in use.
             DisioError: it ended, or said nothing for 30 seconds.
         """
+        # -P: what lies in the folder that somebody works in is not for the grid to import.
         # The pipe to its standard input is what it watches: the kernel closes it when this process is gone.
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "disio", self.kind, "--json", "--with-parent", "--port", str(self._port)),
+            *(sys.executable, "-P", "-m", "disio", self.kind, "--json", "--with-parent", "--port", str(self._port)),
             *self._options,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

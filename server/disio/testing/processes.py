@@ -61,6 +61,7 @@ class Process:
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # what lies in the folder that somebody works in is not for the grid to import
                 "-m",
                 "disio",
                 *self.arguments,

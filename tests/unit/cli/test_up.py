@@ -38,7 +38,7 @@ def children(pid: int) -> dict[str, int]:
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-        found[words[3]] = int(child)
+        found[words[words.index("disio") + 1]] = int(child)
     return found
 
 
@@ -136,3 +136,24 @@ async def test_a_child_that_cannot_start_ends_it_with_its_reason(grid: Process, 
     with pytest.raises(Exception, match=f"port {port}.*in use"):
         await second.start()
     assert not second.running
+
+
+async def test_modules_in_the_folder_that_it_is_started_from_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A researcher's own random.py, platform.py or uvloop.py is nothing to the grid."""
+    try:
+        load()
+    except BundleError as error:
+        pytest.skip(f"no bundle: {error}")
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for name in ("random", "platform", "uvloop", "disio"):
+        (folder / f"{name}.py").write_text(f"raise ImportError('this is the {name} of the study')\n")
+    monkeypatch.chdir(folder)
+    process = Process(["up", "--data", str(tmp_path / "grid"), *PORTS], tmp_path / "up.log")
+    try:
+        await process.start()
+        assert len(children(process.pid)) == 3
+    finally:
+        await process.stop()

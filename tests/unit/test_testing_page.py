@@ -24,5 +24,9 @@ def test_everything_that_the_plugin_offers_is_on_the_page() -> None:
 def test_both_recipes_for_ci_do_the_same(name: str) -> None:
     """The package with its extra, a browser, pytest with a report."""
     text = (DOCS / "ci" / name).read_text()
-    for step in (r'pip install "disio\[testing\]"', r"playwright install (--with-deps )?chromium", "pytest --junitxml"):
+    for step in (
+        r'pip install --upgrade pip[^&]*pip install "disio\[testing\]"',
+        r"playwright install (--with-deps )?chromium",
+        "pytest --junitxml",
+    ):
         assert re.search(step, text), step

@@ -171,17 +171,22 @@ def python_with_pip() -> list[str]:
     """The command that runs a Python that has pip: the one beside Disio, or else one that uv puts there for the moment.
 
     Raises:
-        UnitError: there is neither.
+        UnitError: there is neither, or the pip is too old.
     """
-    if importlib.util.find_spec("pip") is not None and Version(installed_version("pip")) >= OLDEST_PIP:
+    found = installed_version("pip") if importlib.util.find_spec("pip") is not None else ""
+    if found and Version(found) >= OLDEST_PIP:
         return [sys.executable, "-P"]
     uv = shutil.which("uv")
     if uv is not None:
         extra = f"pip>={OLDEST_PIP}"
         return [uv, "run", "--no-project", "--quiet", "--python", sys.executable, "--with", extra, "python", "-P"]
+    upgrade = f"{sys.executable} -m pip install --upgrade pip"
+    if found:
+        there, todo = f"the pip here is {found} and there is no uv", upgrade
+    else:
+        there, todo = "neither is here", f"{sys.executable} -m ensurepip --upgrade, then {upgrade}"
     raise UnitError(
-        f"packages are resolved with pip {OLDEST_PIP} or newer, or with uv, and neither is here: "
-        f"{sys.executable} -m ensurepip --upgrade, then {sys.executable} -m pip install --upgrade pip"
+        f"packages are resolved with pip {OLDEST_PIP} or newer, or with uv; {there}: {todo} (or install uv)"
     )
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,15 @@ def test_without_both_the_error_says_what_to_do(python: Path, tmp_path: Path) ->
     told = run(python, tmp_path, str(tmp_path))
     assert told.startswith("UnitError packages are resolved with pip")
     assert "-m ensurepip" in told
+
+
+def test_an_old_pip_is_named_with_the_command_that_renews_it(python: Path, tmp_path: Path) -> None:
+    """A pip that is too old, as in a new venv of Debian 12, and no uv: its version, and how to get a newer one."""
+    old = wheels.wheel(tmp_path, "pip")
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    with zipfile.ZipFile(old) as archive:
+        archive.extractall(site)
+    told = run(python, tmp_path, str(tmp_path))
+    assert "the pip here is 1.0" in told
+    assert f"{python} -m pip install --upgrade pip" in told
+    assert "ensurepip" not in told

@@ -49,6 +49,19 @@ def place(unit: UnitSource, metadata: Metadata) -> Place:
     return Place(tuple(paths), unit.module)
 
 
+def unsuited(metadata: Metadata) -> list[str]:
+    """The requirements of a unit whose packages are installed, but in a version that it does not take."""
+    return [text for text in metadata.dependencies if not _installed(text) and _there(Requirement(text).name)]
+
+
+def _there(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def _installed(text: str) -> bool:
     """Whether a requirement is met by what is installed."""
     try:

@@ -126,7 +126,8 @@ def disio_unit(request: pytest.FixtureRequest) -> Iterator[UnitUnderTest]:
     params: dict[str, Any] = marker.kwargs.get("params", {})
     place: str = request.param
     if place == NATIVE:
-        yield Native(path, params)
+        with Native(path, params) as unit:
+            yield unit
         return
     grid: RunningGrid = request.getfixturevalue("disio_grid_for")(place)
     grid.browser()

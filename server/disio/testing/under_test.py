@@ -1,14 +1,16 @@
 """A work unit as a test calls it: in the test's own Python, or in a real browser through a real grid."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from disio.client import Client, Task
-from disio.client.local import read_unit
-from disio.errors import DisioError
+from disio.client import Client, Task, sources
+from disio.client.local_packages import place, unsuited
+from disio.errors import DisioError, UnitError
 from disio.unit import codec
+from disio.unit.contract import load_unit
 from disio.unit.runner import ANSWERED, Session
 from disio.wire.grid import OutcomeView
 
@@ -51,16 +53,51 @@ class UnitUnderTest(Protocol):
 
 
 class Native:
-    """The unit in this process, so that debuggers and coverage see it; by the runner that browsers use."""
+    """The unit in this process, so that debuggers and coverage see it; by the runner that browsers use.
+
+    Packages of the unit that are not installed are found behind those that are, until the context is left.
+
+    Raises:
+        UnitError: a package that it needs cannot be had, or is installed in a version that it does not take.
+    """
 
     place = "native"
 
     def __init__(self, path: Path, params: Mapping[str, Any]) -> None:
-        unit = read_unit(path)
-        self._session = Session(
-            unit.source, filename=str(path), params=codec.encode(dict(params)), max_log_bytes=LOG_BYTES
-        )
+        source = sources.read(path, None, None)
+        unit = load_unit(source.source, source.filename)
+        # What is installed may be imported already: another version cannot take its place in this process.
+        if others := unsuited(unit.metadata):
+            wanted = " ".join(repr(text) for text in others)
+            raise UnitError(
+                f"{path}: this Python has other versions of what the unit needs; for its test: pip install {wanted}"
+            )
+        found = place(source, unit.metadata)
+        self._paths = [folder for folder in found.paths if folder not in sys.path]
+        sys.path += self._paths
+        try:
+            self._session = Session(
+                unit.source,
+                filename=unit.filename if found.module else str(path),
+                params=codec.encode(dict(params)),
+                max_log_bytes=LOG_BYTES,
+                module=found.module,
+            )
+        except BaseException:
+            self.close()
+            raise
         self._index = 0
+
+    def close(self) -> None:
+        """Let other tests find only what is installed."""
+        for folder in self._paths:
+            sys.path.remove(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def run(self, payload: Any) -> Any:
         """See :class:`UnitUnderTest`."""

@@ -1,10 +1,8 @@
 """``disio results``."""
 
-import csv
-import io
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -13,6 +11,7 @@ import typer
 
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption
+from disio.cli.resuming import check_whole, find_end
 from disio.cli.tasks import TaskArgument
 from disio.cli.votes import show_votes
 from disio.client import Client
@@ -23,7 +22,6 @@ from disio.figures import counted
 from disio.unit import codec
 from disio.wire.api import MAX_INTEGER
 
-TAIL_BYTES = 1024 * 1024
 Format = Literal["ndjson", "csv", "sqlite", "parquet", "npy", "npz"]
 
 
@@ -92,7 +90,9 @@ def results(
         elif target is not None and format in FORMATS:
             _write_file(client, task, format, target, after=after, limit=limit, resume=resume)
         else:
-            last = _last_index(target, format) if resume and target is not None and target.exists() else -1
+            last = -1
+            if resume and target is not None and target.exists():
+                last = find_end(client, task, target, format, after=after)
             chunks = client.stream(task, "results", format=format, after=max(after, last), limit=limit)
             if last >= 0 and format == "csv":
                 chunks = _without_head(chunks)
@@ -108,6 +108,8 @@ def _write_file(
     place = target if kind == "sqlite" else target.with_name(f"{target.name}.partial")
     if not resume:
         place.unlink(missing_ok=True)
+    elif kind != "sqlite" and target.exists():
+        check_whole(client, task, target, kind)
     with Copy(place, task) as copy:
         copy.add(client.result_lines(task, after=max(after, copy.last), limit=limit))
         if kind != "sqlite":
@@ -121,51 +123,6 @@ def _write_file(
     if kind != "sqlite":
         place.unlink(missing_ok=True)
     output.err.print(f"[dim]{counted(count, 'result')} in {target}[/]")
-
-
-def _last_index(target: Path, kind: str) -> int:
-    """The index in the last whole row of a file of results; what was cut off after it is taken away."""
-    with target.open("r+b") as file:
-        try:
-            end, index = (_last_row if kind == "csv" else _last_line)(file)
-        except (ValueError, LookupError, TypeError, csv.Error, msgspec.DecodeError):
-            raise UsageError(f"{target} is no file of results in {kind}; name another with -o") from None
-        file.truncate(end)
-    return index
-
-
-def _last_line(file: BinaryIO) -> tuple[int, int]:
-    """Where the last whole line of NDJSON ends, and its index."""
-    size = file.seek(0, io.SEEK_END)
-    tail = b""
-    while size and tail.count(b"\n") < 2:
-        step = min(size, TAIL_BYTES)
-        size = file.seek(size - step)
-        tail = file.read(step) + tail
-    end = tail.rfind(b"\n") + 1
-    lines = tail[:end].splitlines()
-    return size + end, int(msgspec.json.decode(lines[-1])["index"]) if lines else -1
-
-
-def _last_row(file: BinaryIO) -> tuple[int, int]:
-    """Where the last whole row of CSV ends, and its index. Read from the start: cells may have lines of their own."""
-    end = position = 0
-    index = -1
-
-    def lines() -> Iterator[str]:
-        nonlocal position
-        for line in file:
-            position += len(line)
-            if line.endswith(b"\n"):
-                yield line.decode()
-
-    rows = csv.reader(lines(), strict=True)
-    width = len(next(rows, ()))
-    with suppress(csv.Error):  # cut off in the middle of a cell
-        for row in rows:
-            if len(row) == width:
-                end, index = position, int(row[0])
-    return end, index
 
 
 def _without_head(chunks: Iterable[bytes]) -> Iterator[bytes]:

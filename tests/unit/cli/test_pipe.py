@@ -178,6 +178,52 @@ async def test_results_as_files_are_gone_on_with(grid: Grid, tmp_path: Path) -> 
     assert (status, "name the file with -o" in complaints) == (2, True)
 
 
+async def test_files_of_others_are_not_gone_on_with(grid: Grid, tmp_path: Path) -> None:
+    """--resume refuses a file of another task, or of another format, and leaves it as it was; its own goes on."""
+    first, second = [
+        await grid.client.submit(grid.directory / "unit.py", {"payloads": [start, 2, 3]}) for start in (1, 7)
+    ]
+    for task in (first, second):
+        await task.wait(timeout=30)
+
+    async def refused(kind: str, target: Path, said: str) -> None:
+        before = target.read_bytes()
+        status, out, complaints = await disio(
+            grid, "results", second.id, "--format", kind, "-o", target, "--resume", "--limit", 9
+        )
+        assert (status, out) == (2, "")
+        assert complaints.startswith("disio: ")
+        assert said in complaints
+        assert complaints.count("\n") == 1
+        assert target.read_bytes() == before
+
+    files = {}
+    for kind in ("ndjson", "csv", "sqlite", "parquet", "npz", "npy"):
+        if kind == "parquet":
+            pytest.importorskip("pyarrow", reason="pyarrow is not installed (an extra)")
+        files[kind] = tmp_path / f"first.{kind}"
+        assert (await disio(grid, "results", first.id, "--format", kind, "-o", files[kind]))[0] == 0
+        if kind != "npy":  # has neither index nor time
+            whose = f"holds another result for payload 2 than task {second.id} has"
+            await refused(kind, files[kind], f"has results of task {first.id}" if kind == "sqlite" else whose)
+        if kind in ("parquet", "npz"):
+            status, _, complaints = await disio(
+                grid, "results", first.id, *("--format", kind, "-o", files[kind], "--resume")
+            )
+            assert status == 0, complaints
+    for kind, other in (("parquet", "sqlite"), ("npz", "npy"), ("csv", "npy")):
+        await refused(kind, files[other], f"is no file of results in {kind}")
+    diary = tmp_path / "diary"
+    diary.write_text("my diary, of one line without an end")
+    for kind in ("ndjson", "csv"):
+        await refused(kind, diary, "is no beginning of the task's results")
+    with closing(sqlite3.connect(tmp_path / "other.sqlite")) as connection:
+        connection.execute("CREATE TABLE results (idx)")
+    await refused("sqlite", tmp_path / "other.sqlite", "is a database of something else")
+    status, _, complaints = await disio(grid, "results", second.id, "-o", tmp_path, "--resume")
+    assert (status, "cannot be gone on with" in complaints) == (2, True)
+
+
 async def test_a_sweep_is_a_payload_for_each_combination(grid: Grid) -> None:
     """Ranges and lists on the command line, told how many payloads they give."""
     unit = grid.directory / "sweep.py"

@@ -2,6 +2,6 @@
 
 from disio.client.export.copy import Copy
 from disio.client.export.fitting import UnfitError
-from disio.client.export.formats import FORMATS, export
+from disio.client.export.formats import FORMATS, export, last_row
 
-__all__ = ["FORMATS", "Copy", "UnfitError", "export"]
+__all__ = ["FORMATS", "Copy", "UnfitError", "export", "last_row"]

@@ -47,6 +47,29 @@ def write_npz(copy: Copy, path: Path) -> None:
             file.unlink()
 
 
+def last_npy(path: Path) -> None:
+    """See that it is an array; it does not tell whose.
+
+    Raises:
+        ValueError: it is no array.
+    """
+    np.load(path, mmap_mode="r")
+
+
+def last_npz(path: Path) -> tuple[int, int] | None:
+    """Index and ``settled`` of the last result; None if there is none.
+
+    Raises:
+        ValueError, KeyError, zipfile.BadZipFile: it is no file of results.
+    """
+    with zipfile.ZipFile(path) as archive:
+        ends = []
+        for name in ("index", "settled"):
+            with archive.open(f"{name}.npy") as file:
+                ends.append(np.lib.format.read_array(file)[-1:].tolist())
+    return (ends[0][0], ends[1][0]) if ends[0] else None
+
+
 class _Column:
     """What of each result stands in an array: an attribute, or one name of a dict that is one."""
 

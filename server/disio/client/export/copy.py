@@ -55,6 +55,9 @@ class Copy:
         self.path = path
         try:
             self._connection = sqlite3.connect(path)
+            if _queries.is_another(self._connection):
+                self._connection.close()
+                raise UsageError(f"{path} is a database of something else; name another file")
             _queries.make_copy(self._connection)
             whose = _queries.get_task(self._connection)
             if whose is None:

@@ -35,6 +35,21 @@ def write(copy: Copy, path: Path) -> None:
             writer.write_table(pa.table(columns, schema))
 
 
+def last(path: Path) -> tuple[int, int] | None:
+    """Index and ``settled`` of the last row of a file of results; None if it has no rows.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    with pq.ParquetFile(path) as file:
+        if file.schema_arrow.names != [name for name, _ in _FIXED]:
+            raise ValueError("other columns")
+        if not file.metadata.num_rows:
+            return None
+        rows = file.read_row_group(file.num_row_groups - 1, columns=["index", "settled"])
+        return rows["index"][-1].as_py(), rows["settled"][-1].value
+
+
 def _kind(copy: Copy, value: Callable[[Row], Any]) -> pa.DataType | None:
     """The type of a column of values; None if they have none in common that keeps them as they are."""
     kind: pa.DataType | None = None

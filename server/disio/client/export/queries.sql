@@ -19,6 +19,10 @@ CREATE TABLE IF NOT EXISTS results (
 );
 COMMIT;
 
+-- name: is_another()$
+-- Whether this is a database of something else.
+SELECT count(*) > 0 AND NOT sum(name = 'about') FROM sqlite_schema;
+
 -- name: get_task()$
 -- Whose results these are.
 SELECT task FROM about;

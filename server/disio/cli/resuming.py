@@ -1,0 +1,121 @@
+"""Going on with a file of results: where its last whole row ends, and whether it is this task's."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from disio.client import Client
+from disio.client.export import last_row
+from disio.errors import UsageError
+
+TAIL_BYTES: Final = 1024 * 1024
+_CSV_IDENTITY: Final = ("index", "payload", "result", "settled")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What makes a row of a file of results one of its task."""
+
+    index: int
+    payload_encoded: str
+    encoded: str
+    settled: int
+
+
+def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) -> int:
+    """The index in the last whole row of a file of text; what was cut off after it is taken away.
+
+    Args:
+        client: the task's rows are fetched by it, to compare.
+        task: whose results the file must hold.
+        target: the file.
+        kind: ``ndjson`` or ``csv``.
+        after: the index after which the file begins.
+
+    Raises:
+        UsageError: it is no file of results in this format, or of another task; the file is as it was.
+    """
+    last = _last_of_rows if kind == "csv" else _last_of_lines
+    try:
+        with target.open("r+b") as file:
+            try:
+                end, row = last(file)
+            except (ValueError, LookupError, TypeError, csv.Error, msgspec.DecodeError):
+                raise UsageError(f"{target} is no file of results in {kind}; name another with -o") from None
+            since = after if row is None else row.index - 1
+            same = b"".join(client.stream(task, "results", format=kind, after=since, limit=1))
+            if row is None:
+                file.seek(0)
+                if not same.startswith(file.read(len(same) + 1)):
+                    raise UsageError(f"{target} is no beginning of the task's results in {kind}; name another with -o")
+            elif last(io.BytesIO(same))[1] != row:
+                raise _others(target, task, row.index)
+            file.truncate(end)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
+    return -1 if row is None else row.index
+
+
+def check_whole(client: Client, task: str, target: Path, kind: str) -> None:
+    """See that a whole file, which is going to be replaced by one with more results, is this task's.
+
+    Raises:
+        UsageError: it is no such file, or of another task, as far as the format can tell.
+    """
+    found = last_row(kind, target)
+    if found is None:
+        return
+    index, settled = found
+    same = next(client.result_lines(task, after=index - 1, limit=1), None)
+    if same is None or (same.index, same.settled) != (index, settled):
+        raise _others(target, task, index)
+
+
+def _others(target: Path, task: str, index: int) -> UsageError:
+    return UsageError(
+        f"{target} holds another result for payload {index} than task {task} has: it is another task's, or an answer "
+        "was withdrawn since; name another file with -o, or write this one anew without --resume"
+    )
+
+
+def _last_of_lines(file: BinaryIO) -> tuple[int, Row | None]:
+    """Where the last whole line of NDJSON ends, and what it tells."""
+    size = file.seek(0, io.SEEK_END)
+    tail = b""
+    while size and tail.count(b"\n") < 2:
+        step = min(size, TAIL_BYTES)
+        size = file.seek(size - step)
+        tail = file.read(step) + tail
+    end = tail.rfind(b"\n") + 1
+    lines = tail[:end].splitlines()
+    return size + end, msgspec.json.decode(lines[-1], type=Row) if lines else None
+
+
+def _last_of_rows(file: BinaryIO) -> tuple[int, Row | None]:
+    """Where the last whole row of CSV ends, and what it tells; read from the start, as cells may have lines."""
+    end = position = 0
+    found: list[str] | None = None
+
+    def lines() -> Iterator[str]:
+        nonlocal position
+        for line in file:
+            position += len(line)
+            if line.endswith(b"\n"):
+                yield line.decode()
+
+    csv.field_size_limit(sys.maxsize)  # a row that is not understood would be taken for one that was cut off
+    rows = csv.reader(lines(), strict=True)
+    heading = next(rows, [])
+    with suppress(csv.Error):  # cut off in the middle of a cell
+        for row in rows:
+            if len(row) == len(heading):
+                end, found = position, row
+    if found is None:
+        return end, None
+    index, payload, result, settled = (found[heading.index(name)] for name in _CSV_IDENTITY)
+    return end, Row(int(index), payload, result, int(settled))

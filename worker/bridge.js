@@ -64,7 +64,7 @@ function openCell() {
   frame.sandbox.add("allow-scripts");
   frame.allow = "";
   frame.hidden = true;
-  frame.src = `/cell.html${location.search}`; // ?isolated: the site is, and frames appear there only if they say so too
+  frame.src = "/cell.html";
   return new Promise((resolve) => {
     frame.onload = () => resolve(/** @type {Window} */ (frame.contentWindow));
     document.body.append(frame);

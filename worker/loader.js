@@ -184,7 +184,7 @@
       frame.sandbox.value = "allow-scripts allow-same-origin allow-popups";
       frame.title = "Disio";
       const homes = chosen.distributors.split(" ");
-      frame.src = homes[tries++ % homes.length] + "/bridge.html" + (crossOriginIsolated ? "?isolated" : "");
+      frame.src = homes[tries++ % homes.length] + "/bridge.html";
       root.append(frame);
       patience = setTimeout(() => {
         end();

@@ -84,9 +84,7 @@ def _keep_the_door(app: Quart, parts: Parts) -> None:
 
 def _add_files(app: Quart, parts: Parts) -> None:
     def _frame(name: str, policy: dict[str, str]) -> Response:
-        return _file(
-            parts.scripts.frames[name], headers.REVALIDATED, policy, headers.isolated(asked="isolated" in request.args)
-        )
+        return _file(parts.scripts.frames[name], headers.REVALIDATED, policy)
 
     @app.get("/disio.js")
     async def loader() -> Response:

@@ -69,14 +69,6 @@ def cell(own: str) -> dict[str, str]:
     ) | {"X-DNS-Prefetch-Control": "off"}
 
 
-def isolated(*, asked: bool) -> dict[str, str]:
-    """On a site that is cross-origin isolated a frame appears only if it says COEP itself; its loader asks for that.
-
-    Not elsewhere: WebKit starts no ``blob:`` worker in an opaque origin that says so.
-    """
-    return {"Cross-Origin-Embedder-Policy": "require-corp"} if asked else {}
-
-
 def page(own: str) -> dict[str, str]:
     """Our own page: the script tag like any site's."""
     return {
@@ -89,7 +81,12 @@ def page(own: str) -> dict[str, str]:
 
 
 def _frame(policy: str) -> dict[str, str]:
+    """On a site that has an embedder policy (COEP) a frame appears only if it has one too.
+
+    Not ``require-corp``: with that, WebKit starts no ``blob:`` worker in an opaque origin. It does not know the other.
+    """
     return {
+        "Cross-Origin-Embedder-Policy": "credentialless",
         "Content-Security-Policy": policy,
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()",
     }

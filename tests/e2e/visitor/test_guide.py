@@ -98,6 +98,15 @@ async def test_isolated(visit: Visits) -> None:
         await visitor.computing()
 
 
+@pytest.mark.parametrize("policy", ["require-corp", "credentialless"])
+async def test_an_embedder_policy_alone(visit: Visits, policy: str) -> None:
+    """On a page that has an embedder policy without being isolated it computes as anywhere."""
+    headers = {"Cross-Origin-Embedder-Policy": policy}
+    async with visit(attributes={**STEADY, "crossorigin": "anonymous"}, headers=headers) as visitor:
+        assert not await visitor.page.evaluate("crossOriginIsolated")
+        await visitor.computing()
+
+
 async def test_integrity(visit: Visits, grid: Grid) -> None:
     """The pinned loader passes its integrity check, in every language, and computes; other bytes do not run."""
     loader = Loader.read(asset("worker"))

@@ -17,11 +17,12 @@
 
   const sheet = new CSSStyleSheet(); // this and no markup: sites may forbid inline styles
   sheet.replaceSync(`
-    :host { all: initial; position: fixed; z-index: 99999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #1a222b) }
-    iframe { display: block; border: 0; margin: -8px; max-width: calc(100vw - 16px); max-height: calc(100vh - 16px) }
+    :host { all: initial; position: fixed; z-index: 99999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #123) }
+    iframe { display: block; border: 0; margin: -8px; max-width: min(100vw - 16px); max-height: min(100dvh - 16px) }
+    section:has(+ iframe) { opacity: .6 } /* it stays until the badge is there, and keeps the focus for it */
     section { width: min(306px, 100vw - 66px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
-    h2, button { font: inherit; font-weight: 600; margin: 2px 8px 0 0 }
+    h2, button { font: 600 14px/1.5 system-ui; margin: 2px 8px 0 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }
     button { padding: 6px 16px; border-radius: 16px; border: 1px solid; background: none; color: inherit; cursor: pointer }
     p + button { color: var(--paper); background: var(--go) }
@@ -39,7 +40,7 @@
   /** @type {MessagePort | undefined} */
   let port;
   /** @type {any} */
-  let pressure, own = said, patience = 0, tries = 0;
+  let pressure, own = said, timer = 0, tries = 0;
 
   // An element of its own kind knows when it leaves the page: then the frame inside it, and all computing, is gone too.
   customElements.define(
@@ -50,14 +51,13 @@
       }
     },
   );
-  const [element, card, heading, question, yes, no] = "disio-badge section h2 p button button".split(" ").map((name) => document.createElement(name));
+  const [element, card, title, text, yes, no] = "disio-badge section h2 p button button".split(" ").map((name) => document.createElement(name));
   const root = element.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [sheet];
-  card.append(heading, question, yes, no);
+  card.append(title, text, yes, no);
   card.dir = "auto";
   yes.onclick = () => {
     answer("yes");
-    card.style.opacity = "0.6"; // it stays until the badge is there, and keeps the focus for it
     handle.start();
   };
   no.onclick = () => handle.stop();
@@ -91,7 +91,7 @@
     const last = known;
     known = { ...known, ...change };
     for (const name in idle) {
-      if (change[name] && last[name] !== change[name]) handle.dispatchEvent(new CustomEvent(name, { detail: handle.status() }));
+      if (change[name] && last[name] !== change[name]) handle.dispatchEvent(new CustomEvent(name, { detail: { ...known } }));
     }
   }
   function place() {
@@ -102,10 +102,10 @@
       if (!home.contains(element)) home.append(element);
       element.style.cssText = (corner ? where.replace("-", ":16px;") + ":16px" : "position:static") + ";color-scheme:" + chosen.theme;
     };
-    use("badge", move, "a corner or a selector");
+    use("badge", move, "a corner or selector");
   }
   function end() {
-    clearTimeout(patience);
+    clearTimeout(timer);
     frame?.remove();
     port?.close();
     pressure?.disconnect();
@@ -115,12 +115,12 @@
   }
   /** @param {{source: any}} event */
   function connect({ source }) {
-    if (!frame || source !== frame.contentWindow) return;
+    if (source !== frame?.contentWindow) return;
     port?.close(); // of the bridge before this one: "Try again" loads the frame anew
     const channel = new MessageChannel();
     port = channel.port1;
     port.onmessage = ({ data }) => {
-      clearTimeout(patience);
+      clearTimeout(timer);
       if (data.type === "status") show(data);
       else if (data.type === "stop") handle.stop();
       else if (frame) {
@@ -130,10 +130,9 @@
         card.remove();
       }
     };
-    source.postMessage({ type: "start", options: chosen }, frame.src, [channel.port2]); // to the distributor's origin, whatever is in the frame
+    source.postMessage({ type: "start", options: chosen }, frame?.src, [channel.port2]); // to the distributor's origin, whatever is in the frame
     // It tells the page that has the focus, not frames in it.
-    const Observer = site.PressureObserver;
-    pressure ??= Observer && new Observer((/** @type {any} */ [{ state }]) => port?.postMessage({ type: "pressure", state }));
+    pressure ??= site.PressureObserver && new site.PressureObserver((/** @type {any} */ [{ state }]) => port?.postMessage({ type: "pressure", state }));
     pressure?.observe("cpu").catch(() => {});
   }
 
@@ -141,7 +140,7 @@
   class Disio extends EventTarget {
     /** @param {...any} items options, or functions that are given this handle */
     push(...items) {
-      for (const item of items) typeof item === "function" ? item(this) : Object.assign(chosen, item);
+      for (const item of items) item?.call ? item(this) : Object.assign(chosen, item);
     }
     /** @param {DOMStringMap} dataset of the tag */
     begin(dataset) {
@@ -150,27 +149,27 @@
       this.push(defaults, { language, ...dataset }, ...[before].flat());
       if (!(chosen.remember >= 0)) chosen.remember = 90;
       dispatchEvent(new Event("disio:ready"));
-      /** @type {Record<string, () => void>} */
-      const ways = { granted: () => this.start(), ask: () => answer() === "no" || this.ask(), manual() {} };
-      use("consent", (way) => ways[way].bind(this), "ask, granted or manual")();
+      const way = use("consent", (name) => /** @type {Record<string, () => void>} */ ({ granted: this.start, ask: () => answer() === "no" || this.ask(), manual() {} })[name].bind(this), "ask, granted or manual");
+      way();
     }
     ask() {
       if (frame || answer() === "yes") return this.start();
-      const { workers, cpu, remember } = chosen;
+      const { workers, cpu, dedicated, remember } = chosen;
       const all = navigator.hardwareConcurrency;
-      const cores = Math.max(1, Math.min(all, parseInt(workers) * (/%/.test(workers) ? all / 100 : 1)) | 0);
-      const share = Math.ceil(Math.min(1, cpu >= 0 ? cpu : 0.5) * cores * 100) || 1;
-      const fill = (text = "{}") => {
-        own = { ...said, ...JSON.parse(text) };
+      /** @param {any} said as options.js reads it, so that no more is taken than is named here */
+      const number = (said) => +`${said}e0`.replace("%e0", "e-2");
+      const cores = Math.max(1, Math.min(all, number(workers) * (/%/.test(workers) ? all : 1)) | 0);
+      const share = Math.ceil((Math.max(0.01, Math.min(1, number(cpu))) || (dedicated == null ? 0.5 : 1)) * cores * 100);
+      const fill = (given = "{}") => {
+        own = { ...said, ...JSON.parse(given) };
         const facts = [chosen.purpose || said.purposes || own.research, share, remember];
-        question.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => facts[index]);
+        text.textContent = own.text.replace(/{(.)}/g, (/** @type {string} */ _, /** @type {number} */ index) => facts[index]);
       };
-      use("words", fill, 'JSON like {"title": "Help?"}');
-      heading.textContent = card.ariaLabel = own.title;
+      use("words", fill, 'JSON like {"start":"Go"}');
+      title.textContent = card.ariaLabel = own.title;
       yes.textContent = own.start;
       no.textContent = own.refuse;
       card.lang = chosen.words ? chosen.language : said.language;
-      card.style.opacity = "";
       place();
       root.append(card);
       show({ state: "asking" });
@@ -181,18 +180,17 @@
       if (frame) return;
       frame = document.createElement("iframe");
       frame.width = frame.height = "1";
-      frame.sandbox.value = "allow-scripts allow-same-origin allow-popups";
+      frame.sandbox = "allow-scripts allow-same-origin allow-popups";
       frame.title = "Disio";
-      const homes = chosen.distributors.split(" ");
-      frame.src = homes[tries++ % homes.length] + "/bridge.html";
+      const origins = chosen.distributors.split(" ");
+      frame.src = origins[tries++ % origins.length] + "/bridge.html";
       root.append(frame);
-      patience = setTimeout(() => {
+      timer = setTimeout(() => {
         end();
-        if (tries % homes.length) return this.start();
-        card.style.opacity = "";
-        heading.textContent = own.unreachable;
+        if (tries % origins.length) return this.start();
+        title.textContent = own.unreachable;
         show({ state: "failed" });
-      }, homes[1] ? 7e3 : 3e4);
+      }, origins[1] ? 7e3 : 3e4);
       show({ state: "loading" });
     }
     resume() {

@@ -29,7 +29,8 @@ const MAX_NAMES = 32;
 export function readOptions(given, cores, tell = console.warn) {
   /** @type {Record<string, unknown>} */
   const table = typeof given === "object" && given !== null ? { ...given } : {};
-  const text = (/** @type {string} */ name) => String(table[name] ?? "").trim();
+  const exact = (/** @type {string} */ name) => String(table[name] ?? "");
+  const text = (/** @type {string} */ name) => exact(name).trim();
   /**
    * @template T
    * @param {string} name
@@ -37,22 +38,31 @@ export function readOptions(given, cores, tell = console.warn) {
    * @param {string} wanted
    */
   const use = (name, value, wanted) => {
-    const said = text(name).replace(/\s+/g, " ").slice(0, 500);
-    if (value === undefined && said) tell(`disio: data-${name}="${said}" is ignored: give ${wanted}`);
+    const said = exact(name).replace(/\s+/g, " ").slice(0, 500);
+    if (value === undefined && said.trim()) tell(`disio: data-${name}="${said}" is ignored: give ${wanted}`);
     return value;
   };
-  const dedicated = table.dedicated !== undefined;
+  const dedicated = (table.dedicated ?? null) !== null;
   return {
-    workers: use("workers", readWorkers(text("workers"), cores), "a number, or a share of the cores like 50%") ?? 1,
-    share: use("cpu", readShare(text("cpu")), "a share of a core, 0.01 to 1") ?? (dedicated ? 1 : null),
+    workers: use("workers", readWorkers(exact("workers"), cores), "a number, or a share of the cores like 50%") ?? 1,
+    share: use("cpu", readShare(exact("cpu")), "a share of a core, 0.01 to 1 or 20%") ?? (dedicated ? 1 : null),
     tasks: readNames(text("tasks")),
     language: use("language", readLanguage(text("language")), "a language like de or pt-BR") ?? "en",
     theme: use("theme", readTheme(text("theme")), "light or dark") ?? "",
     mains: use("power", text("power") === "mains" || undefined, "mains, or leave it out") ?? false,
     dedicated,
     link: use("link", readLink(text("link")) || undefined, "the address of a page, like https://example.org") ?? "",
-    words: use("words", readWords(text("words")), 'JSON like {"title": "Help?"}') ?? {},
+    words: use("words", readWords(text("words")), 'JSON like {"start":"Go"}') ?? {},
   };
+}
+
+/**
+ * A number, or hundredths with a percent sign. The loader reads alike (`ask`), so that no more is taken than its question names.
+ * @param {string} text
+ * @returns {number} NaN: it is none, or only begins like one
+ */
+function readNumber(text) {
+  return Number(`${text}e0`.replace("%e0", "e-2"));
 }
 
 /**
@@ -61,15 +71,15 @@ export function readOptions(given, cores, tell = console.warn) {
  * @param {number} cores
  */
 function readWorkers(text, cores) {
-  const number = Number.parseFloat(text);
-  const workers = text.endsWith("%") ? (Math.min(number, 100) / 100) * cores : number;
+  const number = readNumber(text);
+  const workers = text.endsWith("%") ? Math.min(number, 1) * cores : number;
   return Number.isNaN(workers) ? undefined : Math.min(MAX_WORKERS, Math.max(1, Math.floor(workers)));
 }
 
 /** @param {string} text */
 function readShare(text) {
-  const share = Number.parseFloat(text);
-  return share >= 0 ? Math.min(1, Math.max(LEAST_SHARE, share)) : undefined;
+  const share = readNumber(text);
+  return Number.isNaN(share) ? undefined : Math.min(1, Math.max(LEAST_SHARE, share));
 }
 
 /** @param {string} text */

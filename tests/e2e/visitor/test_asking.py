@@ -312,7 +312,7 @@ async def loader(visit: Visits) -> str:
         ({"data-workers": "abc", "data-cpu": "abc", "data-remember": "x"}, "50", "90"),
         ({"data-workers": "9999", "data-cpu": "7"}, "ALL", "90"),
         ({"data-workers": "9999%", "data-cpu": "1"}, "ALL", "90"),
-        ({"data-workers": "-3", "data-cpu": "-1", "data-remember": "-1"}, "50", "90"),
+        ({"data-workers": "-3", "data-cpu": "-1", "data-remember": "-1"}, "1", "90"),
         ({"data-cpu": "0", "data-remember": "7"}, "1", "7"),
     ],
 )
@@ -332,6 +332,68 @@ async def test_the_question_tells_what_would_be(
         assert await question(visitor).count() == 0
 
 
+async def test_the_question_and_the_bridge_read_alike(visit: Visits) -> None:
+    """No more is taken than the question names, and no less is named than the site meant, whatever numbers it gives."""
+    read = """async ([source, cases, cores]) => {
+      Object.defineProperty(navigator, "hardwareConcurrency", { value: cores, configurable: true });
+      const { readOptions } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+      return cases.map((given) => {
+        disio.push({ workers: undefined, cpu: undefined, dedicated: undefined }, given);
+        disio.ask();
+        const [, named] = /(\\d+)%/.exec(document.querySelector("disio-badge").shadowRoot.querySelector("p").textContent);
+        const { workers, share } = readOptions(given, cores, () => {});
+        return [Number(named), Math.ceil((share ?? 0.5) * Math.min(cores, workers) * 100), JSON.stringify(given)];
+      });
+    }"""
+    workers = [
+        "",
+        " ",
+        "3",
+        " 3 ",
+        "1e1",
+        "0x3",
+        "50%",
+        " 50 %",
+        "1%",
+        "900%",
+        "0",
+        "-2",
+        "x",
+        "2.9",
+        "2 x",
+        "3,5",
+        2,
+        None,
+    ]
+    shares = [
+        "",
+        " ",
+        "0.3",
+        "0,3",
+        "20%",
+        "20 %",
+        "250%",
+        "7",
+        "1e-1",
+        "0",
+        "-1",
+        ".5",
+        "half",
+        "Infinity",
+        0.25,
+        0,
+        None,
+    ]
+    dedicated: list[dict[str, str | None]] = [{}, {"dedicated": ""}, {"dedicated": None}]
+    cases = [{"workers": each, "cpu": cpu, **more} for each in workers for cpu in shares for more in dedicated]
+    source = (asset("worker") / "options.js").read_text()
+    async with visit() as visitor:
+        await question(visitor).wait_for()
+        for cores in (1, 3, 8):
+            found = await visitor.page.evaluate(read, [source, cases, cores])
+            assert [case for case in found if case[0] != case[1]] == []
+
+
 def told(visit: Visit) -> list[str]:
     """Errors and warnings, but for that of the site's own icon, which it has none of."""
     return [line for line in visit.said if "404" not in line]
@@ -340,13 +402,12 @@ def told(visit: Visit) -> list[str]:
 @pytest.mark.parametrize(
     ("option", "given", "wanted"),
     [
-        ("words", "{title: 'Help?'}", 'JSON like {"title": "Help?"}'),
-        ("words", '{"title": "Help?", "text": 7}', 'JSON like {"title": "Help?"}'),
-        ("words", '["Help?"]', 'JSON like {"title": "Help?"}'),
-        ("words", "", 'JSON like {"title": "Help?"}'),
-        ("badge", "#nowhere", "a corner or the selector of an element here"),
-        ("badge", "bottem-right", "a corner or the selector of an element here"),
-        ("badge", "..", "a corner or the selector of an element here"),
+        ("words", "{title: 'Help?'}", 'JSON like {"start":"Go"}'),
+        ("words", '{"title": "Help?", "text": 7}', 'JSON like {"start":"Go"}'),
+        ("words", '["Help?"]', 'JSON like {"start":"Go"}'),
+        ("badge", "#nowhere", "a corner or selector"),
+        ("badge", "bottem-right", "a corner or selector"),
+        ("badge", "..", "a corner or selector"),
         ("consent", "grant", "ask, granted or manual"),
     ],
 )

@@ -149,8 +149,8 @@
       this.push(defaults, { language, ...dataset }, ...[before].flat());
       if (!(chosen.remember >= 0)) chosen.remember = 90;
       dispatchEvent(new Event("disio:ready"));
-      const way = use("consent", (name) => /** @type {Record<string, () => void>} */ ({ granted: this.start, ask: () => answer() === "no" || this.ask(), manual() {} })[name].bind(this), "ask, granted or manual");
-      way();
+      const way = use("consent", (name) => /** @type {Record<string, () => void>} */ ({ granted: this.start, ask: this.ask, manual() {} })[name].bind(this), "ask, granted or manual");
+      if (answer() !== "no") way();
     }
     ask() {
       if (frame || answer() === "yes") return this.start();
@@ -175,6 +175,7 @@
       show({ state: "asking" });
     }
     start() {
+      if (answer() === "no") delete localStorage.disio; // the site has asked again
       place();
       if (port) return port.postMessage({ type: "resume" });
       if (frame) return;

@@ -191,6 +191,23 @@ async def test_a_site_that_asks_itself(visit: Visits) -> None:
         await visitor.computing()
 
 
+async def test_a_no_holds_where_the_site_has_asked(visit: Visits) -> None:
+    """After a stop, ``granted`` starts nothing by itself; ``disio.start()`` does, and the no is forgotten."""
+    async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:
+        await visitor.computing()
+        await visitor.open_panel()
+        await visitor.bridge.get_by_role("button", name="Stop").click()
+        await visitor.until("status.state === 'idle'")
+        await visitor.page.reload()
+        await visitor.until("status.state === 'idle'")
+        assert await visitor.page.evaluate("[frames.length, localStorage.disio.slice(0, 3)]") == [0, "no "]
+        await visitor.page.evaluate("disio.start()")
+        await visitor.computing()
+        assert await visitor.page.evaluate("localStorage.length") == 0
+        await visitor.page.reload()
+        await visitor.computing()
+
+
 async def test_by_keyboard_alone(visit: Visits) -> None:
     """Tab and Enter lead from the question to the panel and out of it; the focus is never lost."""
     async with visit(attributes=STEADY) as visitor:

@@ -20,7 +20,7 @@
     :host { all: initial; position: fixed; z-index: 99999; color: light-dark(#456, #abc); --go: light-dark(#065, #5da); --paper: light-dark(#fff, #123) }
     iframe { display: block; border: 0; margin: -8px; max-width: min(100vw - 16px); max-height: min(100dvh - 16px) }
     section:has(+ iframe) { opacity: .6 } /* it stays until the badge is there, and keeps the focus for it */
-    section { width: min(306px, 100vw - 66px); padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
+    section { width: min(306px, 100vw - 66px); max-height: min(100dvh - 66px); overflow: auto; padding: 16px; border-radius: 16px; font: 14px/1.5 system-ui;
       background: var(--paper); border: 1px solid #8884; box-shadow: 0 8px 28px #0003 }
     h2, button { font: 600 14px/1.5 system-ui; margin: 2px 8px 0 0 }
     p { margin: 6px 0 14px; overflow-wrap: anywhere }

@@ -411,6 +411,29 @@ async def test_the_question_and_the_bridge_read_alike(visit: Visits) -> None:
             assert [case for case in found if case[0] != case[1]] == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(640, 300), (320, 256)])
+async def test_the_question_on_a_small_screen(visit: Visits, width: int, height: int) -> None:
+    """However little room there is and however long the purpose, the question is on the screen and its buttons can be reached."""
+    purpose = "the folding of proteins that matter for malaria and for other neglected diseases, " * 4
+    async with visit(attributes={"data-purpose": purpose}, viewport={"width": width, "height": height}) as visitor:
+        await question(visitor).wait_for()
+        box = await question(visitor).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+        for name in ("Start", "No, thanks"):
+            button = question(visitor).get_by_role("button", name=name)
+            await button.scroll_into_view_if_needed()
+            found = await button.bounding_box()
+            assert found is not None
+            assert found["y"] >= box["y"]
+            assert found["y"] + found["height"] <= box["y"] + box["height"]
+        await question(visitor).get_by_role("button", name="No, thanks").click()
+        await visitor.until("status.state === 'idle'")
+
+
 def told(visit: Visit) -> list[str]:
     """Errors and warnings, but for that of the site's own icon, which it has none of."""
     return [line for line in visit.said if "404" not in line]

@@ -6,10 +6,10 @@
   const site = window;
   const { src, dataset } = script;
   const { language = said.language } = dataset;
-  if (!language.startsWith(said.language) && /js$/.test(src)) {
+  if (!language.startsWith(said.language) && !/lang=|files\//.test(src)) {
     const again = document.createElement("script"); // the same in the language that the tag names
     again.nonce = script.nonce;
-    again.src = `${src}?lang=${language}`;
+    again.src = src.replace(/\?|$/, `?lang=${language}&`);
     Object.assign(again.dataset, dataset);
     return script.replaceWith(again);
   }
@@ -80,7 +80,7 @@
    */
   function use(name, read, wanted) {
     try {
-      return read(chosen[name]);
+      return read(chosen[name] || defaults[name]);
     } catch {
       console.warn(`disio: data-${name}="${chosen[name]}" is ignored: give ${wanted}`);
       return read((chosen[name] = defaults[name]));
@@ -89,9 +89,9 @@
   /** @param {Record<string, any>} change */
   function show(change) {
     const last = known;
-    known = { ...known, ...change };
+    known = { ...idle, ...change };
     for (const name in idle) {
-      if (change[name] && last[name] !== change[name]) handle.dispatchEvent(new CustomEvent(name, { detail: { ...known } }));
+      if (last[name] !== known[name]) handle.dispatchEvent(new CustomEvent(name, { detail: { ...known } }));
     }
   }
   function place() {
@@ -110,8 +110,7 @@
     port?.close();
     pressure?.disconnect();
     frame = port = pressure = undefined;
-    known = {}; // of a visit that is over nothing is told any more
-    show(idle);
+    show(idle); // of a visit that is over nothing is told any more
   }
   /** @param {{source: any}} event */
   function connect({ source }) {
@@ -119,10 +118,10 @@
     port?.close(); // of the bridge before this one: "Try again" loads the frame anew
     const channel = new MessageChannel();
     port = channel.port1;
-    port.onmessage = ({ data }) => {
+    port.onmessage = ({ data: { type, ...data } }) => {
       clearTimeout(timer);
-      if (data.type === "status") show(data);
-      else if (data.type === "stop") handle.stop();
+      if (type === "status") show(data);
+      else if (type === "stop") handle.stop();
       else if (frame) {
         frame.width = data.width;
         frame.height = data.height;

@@ -107,7 +107,7 @@ async def test_languages(visit: Visits, grid: Grid, language: str) -> None:
         await question(visitor).wait_for()
         assert await question(visitor).locator("button").first.inner_text() == words["start"]
         ours = {url for url in visitor.requests if url.startswith(grid.url)}
-        assert ours <= {f"{grid.url}/disio.js", f"{grid.url}/disio.js?lang={language}"}
+        assert ours <= {f"{grid.url}/disio.js", f"{grid.url}/disio.js?lang={language}&"}
 
 
 async def test_the_panel_speaks_the_language(visit: Visits) -> None:
@@ -206,6 +206,38 @@ async def test_a_no_holds_where_the_site_has_asked(visit: Visits) -> None:
         assert await visitor.page.evaluate("localStorage.length") == 0
         await visitor.page.reload()
         await visitor.computing()
+
+
+async def test_events(visit: Visits) -> None:
+    """``state``, ``reason`` and ``acknowledged`` are sent when they change, also when a reason ends; the status is as documented."""
+    listening = (
+        "window.told = []; for (const name of ['state', 'reason', 'acknowledged'])"
+        " disio.addEventListener(name, ({ detail }) => told.push([name, detail[name]]))"
+    )
+    names = ["state", "reason", "message", "task", "payloads", "failed", "acknowledged", "seconds", "memory", "timings"]
+    async with visit(attributes={**STEADY, "data-consent": "granted"}) as visitor:
+        await visitor.computing()
+        assert sorted(await visitor.status()) == sorted(names)
+        await visitor.page.evaluate(listening)
+        await visitor.page.evaluate("disio.pause()")
+        await visitor.until("status.reason === 'visitor'")
+        await visitor.page.evaluate("disio.resume()")
+        await visitor.until("status.reason === ''")
+        told = await visitor.page.evaluate("told.filter(([name]) => name === 'reason')")
+        assert told == [["reason", "visitor"], ["reason", ""]]
+        await visitor.page.evaluate("disio.pause()")
+        await visitor.until("status.reason === 'visitor'")
+        await visitor.page.evaluate("told.length = 0; disio.stop(); disio.stop()")
+        assert await visitor.page.evaluate("told") == [["state", "idle"], ["reason", ""], ["acknowledged", 0]]
+
+
+@pytest.mark.parametrize("query", ["?v=3", "?v=3&x=a%2Fb"])
+async def test_an_address_of_ones_own_and_a_language(visit: Visits, grid: Grid, query: str) -> None:
+    """Also where the tag's address has a query, ``data-language`` is the language of the question, and the query is kept."""
+    page = f'<!doctype html><title>x</title><body><script src="{grid.url}/disio.js{query}" data-language="de"></script>'
+    async with visit(html=page) as visitor:
+        await visitor.page.get_by_role("button", name="Starten").wait_for()
+        assert f"{grid.url}/disio.js?lang=de&{query[1:]}" in visitor.requests
 
 
 async def test_by_keyboard_alone(visit: Visits) -> None:
@@ -330,6 +362,7 @@ async def loader(visit: Visits) -> str:
         ({"data-workers": "9999", "data-cpu": "7"}, "ALL", "90"),
         ({"data-workers": "9999%", "data-cpu": "1"}, "ALL", "90"),
         ({"data-workers": "-3", "data-cpu": "-1", "data-remember": "-1"}, "1", "90"),
+        ({"data-workers": "", "data-cpu": "", "data-consent": "", "data-badge": "", "data-words": ""}, "50", "90"),
         ({"data-cpu": "0", "data-remember": "7"}, "1", "7"),
     ],
 )

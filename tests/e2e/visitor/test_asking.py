@@ -209,7 +209,7 @@ async def test_a_no_holds_where_the_site_has_asked(visit: Visits) -> None:
 
 
 async def test_events(visit: Visits) -> None:
-    """``state``, ``reason`` and ``acknowledged`` are sent when they change, also when a reason ends; the status is as documented."""
+    """``state``, ``reason`` and ``acknowledged`` are sent when they change; the status is as documented."""
     listening = (
         "window.told = []; for (const name of ['state', 'reason', 'acknowledged'])"
         " disio.addEventListener(name, ({ detail }) => told.push([name, detail[name]]))"
@@ -233,7 +233,7 @@ async def test_events(visit: Visits) -> None:
 
 @pytest.mark.parametrize("query", ["?v=3", "?v=3&x=a%2Fb"])
 async def test_an_address_of_ones_own_and_a_language(visit: Visits, grid: Grid, query: str) -> None:
-    """Also where the tag's address has a query, ``data-language`` is the language of the question, and the query is kept."""
+    """``data-language`` is the language of the question also where the tag's address has a query, which is kept."""
     page = f'<!doctype html><title>x</title><body><script src="{grid.url}/disio.js{query}" data-language="de"></script>'
     async with visit(html=page) as visitor:
         await visitor.page.get_by_role("button", name="Starten").wait_for()
@@ -390,7 +390,8 @@ async def test_the_question_and_the_bridge_read_alike(visit: Visits) -> None:
       return cases.map((given) => {
         disio.push({ workers: undefined, cpu: undefined, dedicated: undefined }, given);
         disio.ask();
-        const [, named] = /(\\d+)%/.exec(document.querySelector("disio-badge").shadowRoot.querySelector("p").textContent);
+        const text = document.querySelector("disio-badge").shadowRoot.querySelector("p").textContent;
+        const [, named] = /(\\d+)%/.exec(text);
         const { workers, share } = readOptions(given, cores, () => {});
         return [Number(named), Math.ceil((share ?? 0.5) * Math.min(cores, workers) * 100), JSON.stringify(given)];
       });
@@ -446,7 +447,7 @@ async def test_the_question_and_the_bridge_read_alike(visit: Visits) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(640, 300), (320, 256)])
 async def test_the_question_on_a_small_screen(visit: Visits, width: int, height: int) -> None:
-    """However little room there is and however long the purpose, the question is on the screen and its buttons can be reached."""
+    """However little room there is, the question is on the screen and its buttons can be reached."""
     purpose = "the folding of proteins that matter for malaria and for other neglected diseases, " * 4
     async with visit(attributes={"data-purpose": purpose}, viewport={"width": width, "height": height}) as visitor:
         await question(visitor).wait_for()

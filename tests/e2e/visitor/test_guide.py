@@ -141,7 +141,7 @@ async def test_one_handle_before_and_after(visit: Visits, grid: Grid) -> None:
         box = await section.bounding_box()
         assert box is not None
         assert (box["x"], box["y"]) == (16, 16)
-        assert await section.evaluate("(one) => getComputedStyle(one).backgroundColor") == "rgb(26, 34, 43)"
+        assert await section.evaluate("(one) => getComputedStyle(one).backgroundColor") == "rgb(17, 34, 51)"
 
 
 async def test_pause_and_resume(visit: Visits) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, Literal
 
+from disio.client.cells import NO_FILES, cells, class_in
 from disio.errors import DisioError
 
 
@@ -65,13 +66,15 @@ def class_text(value: type) -> Text:
         TravelError: it is not to be found.
     """
     module = sys.modules.get(value.__module__)
+    space = vars(module) if module else {}
     try:
         file = inspect.getfile(value)
     except (TypeError, OSError):
         file = getattr(module, "__file__", None) or ""
-        methods = [one for one in vars(value).values() if isinstance(one, FunctionType)]
-        file = methods[0].__code__.co_filename if methods else file
-    source = _source(file, vars(module) if module else {}, value.__qualname__)
+    if file:
+        source = _source(file, space, value.__qualname__)
+    else:
+        file, source = _class_source(value, space)
     found = [
         node for node in _tree(source, file).body if isinstance(node, ast.ClassDef) and node.name == value.__name__
     ]
@@ -84,10 +87,23 @@ def class_text(value: type) -> Text:
     return Text("class", file, first, "".join(lines), tuple(sorted(names)))
 
 
+def _class_source(value: type, space: dict[str, Any]) -> tuple[str, str]:
+    """File and source of a class whose module has no file, as in a notebook: of a cell, or where its methods are."""
+    methods = [one.__code__.co_filename for one in vars(value).values() if isinstance(one, FunctionType)]
+    files = [(file, "".join(linecache.getlines(file))) for file in dict.fromkeys(methods) if file not in NO_FILES]
+    found = class_in(value, [*cells(space), *files], space)
+    if found is None:
+        raise TravelError(
+            f"the source of the class {value.__qualname__} is not to be found: classes travel as source; "
+            "define it at the top of a notebook cell, a script or a module"
+        )
+    return found
+
+
 def _source(file: str, space: dict[str, Any], name: str) -> str:
     linecache.checkcache(file)
-    # Everything read by exec() or from standard input shares these names: what is cached there may be another's.
-    lines = [] if file in ("<string>", "<stdin>", "<unknown>") else linecache.getlines(file, space)
+    # What is cached under such names may be another's.
+    lines = [] if file in NO_FILES else linecache.getlines(file, space)
     if not lines:
         raise TravelError(
             f"the source of {name} is not to be found ({file}): functions travel as source; "

@@ -78,9 +78,9 @@ class DisioBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
         return out.result()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Drop what is not sent; calls under way are not waited for."""
+        """Drop all calls; nobody wants their results any more."""
         if self._executor is not None and self._client is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor.cancel()
             self._executor = Executor(self._client, **self._options) if ensure_ready else None
 
     def terminate(self) -> None:

@@ -62,6 +62,7 @@ class Caller:
         self._shut = False
         self._broken: BaseException | None = None
         self._sender: threading.Thread | None = None
+        self._task: Task | None = None
 
     def submit(self, calls: list[Call], *, together: bool = False) -> list[Future[Any]]:
         """Have calls made; ``together``: in one payload (they are then of one program).
@@ -135,11 +136,21 @@ class Caller:
         elif wait:
             self._sender.join()
 
+    def cancel(self) -> None:
+        """Drop all calls and cancel the task; see :meth:`disio.Executor.cancel`."""
+        self._break(BrokenExecutor("the executor was cancelled, and its calls with it"))
+        task = self._task
+        if task is not None:
+            # At once: the sender may be waiting until the task has room for more.
+            with contextlib.suppress(DisioError, RuntimeError):  # closed by the sender, which has cancelled it then
+                task.cancel()
+        self.shutdown(wait=True, cancel_futures=True)
+
     # ---- the thread that sends ---------------------------------------------------------------
 
     def _work(self) -> None:
         try:
-            task = self._client.submit(**self._submission, open=True)
+            self._task = task = self._client.submit(**self._submission, open=True)
             reader = threading.Thread(target=self._read, args=(task,), name=f"outcomes of {task.id}", daemon=True)
             reader.start()
             self._send(task)
@@ -162,9 +173,9 @@ class Caller:
                 feeding.finish()
                 task.close()
             else:
-                feeding.stop()
                 with contextlib.suppress(DisioError):
-                    task.cancel()
+                    task.cancel()  # before the feeding stops: that waits for its request, which this ends
+                feeding.stop()
         except Exception as error:
             self._break(error)
             with contextlib.suppress(DisioError):

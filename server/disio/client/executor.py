@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, ParamSpec, TypedDict, TypeVar, Unpack
 
 from disio.client import call_unit, kits
@@ -134,6 +135,22 @@ class Executor(futures.Executor):
             cancel_futures: drop calls that were not sent yet.
         """
         self._caller.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def cancel(self) -> None:
+        """Drop all calls, also those under way, and cancel the task; idempotent.
+
+        Calls that have no result raise ``BrokenExecutor`` or ``CancelledError``.
+        """
+        self._caller.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for all calls; cancel them if the block is left by Ctrl-C (``KeyboardInterrupt``) or ``SystemExit``."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt | SystemExit):
+            self.cancel()
+        else:
+            self.shutdown()
 
     def _program(self, fn: Callable[..., Any]) -> Program:
         try:

@@ -163,6 +163,28 @@ async def test_a_task_that_is_cancelled_breaks_its_executor(grid: Grid) -> None:
     await on(grid, work, name="to be cancelled")
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+async def test_an_interrupt_cancels_calls_and_task_at_once(grid: Grid, kind: type[BaseException]) -> None:
+    """Leaving the block by Ctrl-C waits for no call: neither those that are queued, nor those under way."""
+    calls: list[futures.Future[None]] = []
+
+    def work(executor: Executor) -> None:
+        assert executor.submit(square, 2).result(timeout=30) == 4
+        calls.extend(executor.submit(rest, 600.0) for _ in range(50))
+        raise kind
+
+    def interrupted() -> None:
+        with pytest.raises(kind), Client(grid.client.url) as client, Executor(client, name=kind.__name__) as executor:
+            work(executor)
+
+    await asyncio.wait_for(asyncio.to_thread(interrupted), 60)
+    task = next(task for task in await grid.client.tasks() if task.name == kind.__name__)
+    assert task.state == "cancelled"
+    assert all(call.done() for call in calls)
+    with pytest.raises(BrokenExecutor, match="the executor was cancelled"):
+        calls[0].result()
+
+
 async def test_an_executor_that_is_forgotten_finishes_its_calls(grid: Grid) -> None:
     """A program that ends without shutdown waits for its calls, as with other executors; its task is closed."""
     script = (

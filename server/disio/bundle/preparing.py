@@ -6,8 +6,10 @@ nothing is proven, and browsers import everything anew: slower, and the same res
 
 import hashlib
 import json
+import re
+import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,19 +88,26 @@ class Workshop:
         return self._made([(name, "", self._key(root, hashlib.sha256(data).hexdigest()), root, data)])[0]
 
     def imported(
-        self, packed: Sequence[Packed], imports: Sequence[str], surely: Collection[str] = (), *, wanted: bool = True
+        self,
+        packed: Sequence[Packed],
+        imports: Sequence[str],
+        surely: Mapping[str, str] | None = None,
+        *,
+        wanted: bool = True,
     ) -> Imported:
         """Prove that a unit's imports work with these packages, and keep a snapshot in which they are done, if wanted.
 
         Args:
             packed: its packages.
             imports: what it imports. What is in none of the packages it may know how to do without,
-            surely: but for these.
+            surely: but for these; with where in the unit each is imported.
             wanted: whether to make a snapshot.
 
         Raises:
-            UnitError: an import fails; the message has its traceback.
+            UnitError: an import fails; the message has its traceback, or where the import of a package stands that the
+                unit does not state.
         """
+        surely = surely or {}
         if self._node is None:
             return Imported(None, why="there is no Node.js 18 or newer on this machine")
         there = {module for package in packed for module in package.modules}
@@ -120,6 +129,9 @@ class Workshop:
                 answer = self._run(job)
                 if answer["error"]:
                     name, _, trace = answer["error"].partition("\n")
+                    top = name.partition(".")[0]
+                    if top not in there and re.search(rf"(?m)^ModuleNotFoundError: .*'{top}'", trace):
+                        raise UnitError(f"{surely[name]}: {_absent(top)}")
                     raise UnitError(f"{name} cannot be imported in a browser's interpreter:\n{trace.rstrip()}")
                 sha256 = hashlib.sha256(snapshot.read_bytes()).hexdigest() if answer["snapshot"] else ""
                 told.write_text(json.dumps(sha256))
@@ -164,6 +176,16 @@ class Workshop:
             told = run_node(self._node, "The packages cannot be prepared", [asset("node") / "kit.mjs", files, task])
         answer: dict[str, Any] = json.loads(told)
         return answer
+
+
+def _absent(module: str) -> str:
+    """What to do about an import that nothing has."""
+    if module in sys.stdlib_module_names:
+        return f"import {module} fails: a browser's Python does not have it"
+    return (
+        f"import {module} is of none of the unit's packages and no part of Python; state its package in the unit's "
+        f'PEP 723 block, like dependencies = ["{module}"]'
+    )
 
 
 def _note(made: Path, target: Path) -> None:

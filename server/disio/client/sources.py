@@ -54,9 +54,13 @@ class UnitSource:
         nodes = (node for text in texts for node in ast.walk(_parsed(text)))
         return self._others(name for node in nodes for name in _imported(node))
 
-    def surely_imports(self) -> list[str]:
-        """Of these, what executing its own text cannot do without: what stands at the top, under no condition."""
-        return self._others(name for node in _parsed(self.source).body for name in _imported(node))
+    def surely_imports(self) -> dict[str, str]:
+        """Of these, what its own text cannot do without, as it stands at the top, under no condition; and where."""
+        places: dict[str, str] = {}
+        for node in _parsed(self.source).body:
+            for name in _imported(node):
+                places.setdefault(name, f"{self.filename}, line {node.lineno}")
+        return {name: places[name] for name in self._others(places)}
 
     def _others(self, names: Iterable[str]) -> list[str]:
         own = self.name

@@ -17,6 +17,7 @@ from disio.bundle.resolving import Chosen, resolve
 from disio.bundle.snapshot import find_node
 from disio.client import sources
 from disio.client.caching import cache_folder
+from disio.client.pythons import check_python
 from disio.client.sources import UnitSource
 from disio.errors import UnitError, UsageError
 from disio.filestore import digest_of
@@ -53,6 +54,10 @@ def prepare(unit: UnitSource, data: DataFiles | None = None, report: Report = si
         BundleError: there is no bundle, or a package of its distribution cannot be had.
         AlteredError: a package is not what its lock says.
     """
+    # Anything else about the unit is for its manager to judge.
+    metadata = read_metadata(unit.source, unit.filename) if "# /// script" in unit.source else Metadata()
+    if metadata.requires_python:
+        check_python(metadata, unit.filename, load(only=()).manifest.python, "the Python in browsers")
     files: dict[str, Path] = {}
     shared: dict[str, FileRef] = {}
     for name, path in data_paths(data).items():
@@ -60,8 +65,6 @@ def prepare(unit: UnitSource, data: DataFiles | None = None, report: Report = si
             sha256 = digest_of(file)
         shared[name] = FileRef(sha256, path.stat().st_size)
         files[sha256] = path
-    # Anything else about the unit is for its manager to judge.
-    metadata = read_metadata(unit.source, unit.filename) if "# /// script" in unit.source else Metadata()
     if not (metadata.dependencies or metadata.packages or unit.folder):
         return Prepared(unit, Kit(data=shared), files)
     return _with_packages(Prepared(unit, Kit(data=shared), files), metadata, report)

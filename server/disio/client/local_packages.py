@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import platform
 import shutil
 import sys
 import sysconfig
@@ -16,6 +17,7 @@ from filelock import FileLock
 from packaging.requirements import InvalidRequirement, Requirement
 
 from disio.client.caching import cache_folder
+from disio.client.pythons import check_python
 from disio.client.sources import UnitSource
 from disio.errors import UnitError
 from disio.unit.contract import Metadata
@@ -37,8 +39,9 @@ def place(unit: UnitSource, metadata: Metadata) -> Place:
     """What a unit's processes need beside the environment that Disio runs in; installs it if it has to.
 
     Raises:
-        UnitError: a package cannot be installed; the message has what pip says.
+        UnitError: the unit wants another Python, or a package cannot be installed; the message has what pip says.
     """
+    check_python(metadata, unit.filename, platform.python_version(), "the Python here")
     own = [str((unit.beside / path).absolute()) for path in metadata.packages]
     if unit.project is not None:
         own.append(str(unit.project))

@@ -263,3 +263,21 @@ def test_a_unit_is_executed_without_a_compiled_package(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout == "Mine\n"
     assert "fastlib.inner.solve is not available where split and reduce run: install fastlib" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (">=99", r"unit.py wants Python >=99, and the Python in browsers is 3\.\d+\.\d+; change requires-python"),
+        ("three", "unit.py: requires-python is 'three', which cannot be read"),
+    ],
+)
+def test_a_unit_that_does_not_take_the_python_in_browsers_is_refused(
+    tmp_path: Path, distribution: Distribution, wanted: str, message: str
+) -> None:
+    """By its requires-python, at once."""
+    assert distribution.python_version
+    path = unit(tmp_path, "", more=f'# requires-python = "{wanted}"\n')
+    with pytest.raises(UnitError, match=message):
+        kits.prepare(sources.read(path, None, None))
+    kits.prepare(sources.read(unit(tmp_path, "", more='# requires-python = ">=3.14"\n'), None, None))

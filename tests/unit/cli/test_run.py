@@ -1,6 +1,7 @@
 """``disio run``: a unit on this machine."""
 
 import json
+import platform
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,12 @@ def test_a_package_that_cannot_be_installed_is_told(disio: Run, tmp_path: Path) 
     told = disio("run", path, "--local", "-p", "stop=1", DISIO_CACHE=str(tmp_path / "cache"), PIP_NO_INDEX="1")
     assert told.returncode == 1
     assert "No matching distribution found for disio-has-none" in " ".join(told.stderr.split())
+
+
+def test_a_unit_for_another_python_is_refused(disio: Run, tmp_path: Path) -> None:
+    """By its requires-python, with the version of the Python here."""
+    path = tmp_path / "unit.py"
+    path.write_text('# /// script\n# requires-python = ">=99"\n# ///\ndef run(payload): return 1\n')
+    told = disio("run", path, "--local", "-p", "stop=1")
+    assert told.returncode == 1
+    assert f"wants Python >=99, and the Python here is {platform.python_version()}" in " ".join(told.stderr.split())

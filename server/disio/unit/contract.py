@@ -263,6 +263,11 @@ def _dependencies(filename: str, value: Any) -> tuple[str, ...]:
     for requirement in value:
         if not isinstance(requirement, str) or len(requirement) > 300 or not _REQUIREMENT.fullmatch(requirement):
             raise UnitError(f"{filename}: dependencies has {str(requirement)[:80]!r}; write it like 'numpy>=2'")
+        if "@" in requirement.partition(";")[0]:  # an address, which browsers could not load it from
+            raise UnitError(
+                f"{filename}: dependency {requirement[:80]!r} names an address; name folders and wheels of yours in "
+                "[tool.disio] packages = ['./model'], and all else by name and version"
+            )
     return tuple(value)
 
 

@@ -189,3 +189,10 @@ def test_default_split_errors(params: object, message: str) -> None:
     with pytest.raises(UnitError) as caught:
         default_split(params)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("requirement", ["model @ file:///home/ada/model", "model[all]@https://example.org/m.whl"])
+def test_a_dependency_with_an_address_is_refused_by_name(requirement: str) -> None:
+    """With how a package of one's own is named instead."""
+    with pytest.raises(UnitError, match=r"dependency 'model.* names an address; .*\[tool.disio\] packages"):
+        load_unit(f'# /// script\n# dependencies = ["{requirement}"]\n# ///\ndef run(payload): return 1\n', "unit.py")

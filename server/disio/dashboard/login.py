@@ -32,6 +32,11 @@ def let_in(researchers: Researchers, *, required: bool) -> ResponseReturnValue |
     if g.researcher or not required or request.path.startswith(_OPEN):
         return None
     if request.path.startswith(("/api/", "/metrics")) or request.method != "GET":
+        if token:
+            raise UnauthorizedError(
+                "nobody has this token; it may have been revoked: ask who runs this grid for another "
+                "(`disio keys researcher NAME` makes one)"
+            )
         raise UnauthorizedError(
             "this dashboard wants a researcher's token: set DISIO_TOKEN, or send Authorization: Bearer TOKEN "
             "(its operator makes one with `disio keys researcher NAME`)"

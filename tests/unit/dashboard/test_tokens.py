@@ -54,6 +54,9 @@ async def test_programs_need_a_token(url: str, token: str) -> None:
                 assert told.status_code == 401, path
                 if path.startswith("/api/"):
                     assert told.json()["error"] == "unauthorized"
+                    void = headers and headers.get("Authorization") != token
+                    expected = "nobody has this token; it may have been revoked" if void else "set DISIO_TOKEN"
+                    assert expected in told.json()["message"]
                     assert told.headers["www-authenticate"].startswith("Bearer")
         assert (await http.get("/api/health")).status_code == 200
     async with AsyncClient(url, token=token) as client:

@@ -253,8 +253,14 @@ class Task:
         else:
             first = f"a volunteer with the key {' or '.join(trusted)}, or " if trusted else ""
         others = " of different networks" if self.rules.by_network else ""
-        present = f"{counted(here, 'is', 'are')} here" if here else "nobody is here"
-        return f"needs {first}answers from {counted(needed, 'volunteer')}{others}; {present}"
+        wanted = f"{first}answers from {counted(needed, 'volunteer')}{others}"
+        wanted = f"{first}answers from {counted(needed, 'volunteer')}{others}"
+        present = f"{counted(here, 'is', 'are')} here"
+        if not self.sites:
+            return f"needs {wanted}; {present if here else 'nobody is here'}"
+        # Volunteers of other sites may be here, also trusted ones: they are none of those who are wanted.
+        of_them = present if here else "none of them is here"
+        return f"is for visitors of {', '.join(self.sites)} only, and needs {wanted} there; {of_them}"
 
 
 class Tasks:

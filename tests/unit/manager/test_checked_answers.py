@@ -66,6 +66,21 @@ async def test_answers_need_volunteers_of_different_networks(tmp_path: Path) -> 
         assert await right(one, task.task)
 
 
+async def test_a_task_for_sites_that_nobody_visits_says_whom_it_waits_for(tmp_path: Path) -> None:
+    """A trusted volunteer of another site is none for it, and is not what it lacks."""
+    async with linked(tmp_path) as one:
+        await one.join("lab", key="lab")  # at site.test
+        task = await one.submit(DOUBLE, {"stop": 2}, checking=CHECKED, sites=["lab.example", "*.other.example"])
+        other = await one.submit(DOUBLE, {"stop": 2}, checking=CHECKED)
+        async with working(one, (["lab"], double)):
+            await one.ended(other.task)
+            view = await one.when(task.task, lambda view: view.split_done)
+        assert view.shortage == (
+            "is for visitors of lab.example, *.other.example only, and needs a trusted volunteer, or answers from "
+            "4 volunteers of different networks there; none of them is here"
+        )
+
+
 async def test_whoever_found_nothing_first_is_known_later(tmp_path: Path) -> None:
     """A volunteer whose network holds all there is, and who is given something later, votes as everybody does."""
     async with started(tmp_path) as first, ScriptedDistributor(first.address) as one:

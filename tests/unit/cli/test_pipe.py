@@ -94,10 +94,17 @@ async def test_a_slow_writer_gets_answers_before_it_ends(grid: Grid) -> None:
 
 
 async def test_a_line_that_is_no_json(grid: Grid) -> None:
-    """The error names the line; what came before it is answered."""
+    """The error names the line; what came before it is answered, and corrected input goes on with the same task."""
     status, lines, complaints = await run(grid, "1\n2\noops\n4\n")
     assert (status, len(lines)) == (2, 2)
-    assert "line 3 of the input is no JSON" in complaints
+    assert "\ndisio: line 3 of the input is no JSON" in complaints
+    task = complaints.split()[1]
+    assert f"--resume {task} --after 1 and corrected input" in complaints
+    status, lines, _ = await run(grid, "1\n2\n3\n4\n", "--resume", task, "--after", 1)
+    assert (status, [json.loads(line)["index"] for line in lines]) == (0, [2, 3])
+    status, lines, complaints = await run(grid, "1\n2\n3\n4\n5\n", "--resume", task)
+    assert (status, lines) == (2, [])
+    assert "takes no more payloads, and the input has more than the 4 payloads" in complaints
     status, _, complaints = await run(grid, "", "-p", "a=1:5")
     assert (status, "standard input" in complaints) == (2, True)
 
@@ -124,6 +131,51 @@ async def test_interrupted_and_gone_on_with(grid: Grid, tmp_path: Path) -> None:
     assert [json.loads(line) for line in target.read_text().splitlines()] == [
         {"index": n - 20, "result": [n, n * n]} for n in range(20, 120)
     ]
+
+
+async def test_bare_results_are_gone_on_with(grid: Grid, tmp_path: Path) -> None:
+    """The hint of a bare run says where its file ends, and following it makes the file whole."""
+    target = tmp_path / "bare"
+    target.write_text("of an earlier run\n")
+    status, _, complaints = await run(grid, "2\n3\n[\n", "--bare", "-o", target)
+    hint = complaints.partition("go on with ")[2].partition(" and ")[0]
+    assert (status, hint.split()[2:]) == (2, ["-o", str(target), "--after", "1"])
+    status, _, complaints = await run(grid, "2\n3\n4\n", "--bare", "--resume", hint.split()[1], "-o", target)
+    assert (status, "say it with --after" in complaints) == (2, True)
+    status, _, complaints = await run(grid, "2\n3\n4\n", "--bare", *hint.split())
+    assert (status, target.read_text()) == (0, "[2,4]\n[3,9]\n[4,16]\n"), complaints
+
+
+async def test_what_cannot_be_gone_on_with_is_refused(grid: Grid, tmp_path: Path) -> None:
+    """Another unit, a task that was cancelled, --after without a task: each is told, and no task comes of it."""
+    task = await grid.client.submit(grid.directory / "unit.py", open=True)
+    other = tmp_path / "other.py"
+    other.write_text("def run(payload): return 0\n")
+    status, out, complaints = await disio(grid, "map", other, "--resume", task.id)
+    assert (status, out) == (2, "")
+    assert f"disio: task {task.id} is of another unit than {other} is now" in complaints
+    await task.cancel()
+    status, _, complaints = await run(grid, "", "--resume", task.id)
+    assert (status, f"disio: task {task.id} is cancelled: 0 / 0 payloads accepted" in complaints) == (1, True)
+    count = len(await grid.client.tasks())
+    for arguments, said in (
+        (("-o", tmp_path / "none" / "results"), "cannot be written: No such file"),
+        (("-o", tmp_path), "cannot be written: Is a directory"),
+        (("--after", 5), "--after is for --resume"),
+    ):
+        status, lines, complaints = await run(grid, "1\n", *arguments)
+        assert (status, lines, complaints.count("\n")) == (2, [], 1)
+        assert complaints.startswith("disio: ")
+        assert said in complaints
+    assert len(await grid.client.tasks()) == count
+    target = tmp_path / "kept"
+    target.write_text("an earlier run\n")
+    for file in (target, tmp_path / "new"):
+        (tmp_path / "broken.py").write_text("def run(:\n")
+        assert (await disio(grid, "map", tmp_path / "broken.py", "-o", file))[0] == 1
+    assert (target.read_text(), (tmp_path / "new").exists()) == ("an earlier run\n", False)
+    status, lines, _ = await run(grid, "5\n", "--bare", "-o", "-")
+    assert (status, lines) == (0, ["[5,25]"])
 
 
 async def test_a_reader_that_goes_away_ends_the_task(grid: Grid) -> None:

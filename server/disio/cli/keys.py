@@ -8,6 +8,7 @@ import typer
 from disio.cli import output
 from disio.cli.commands import JsonOption
 from disio.dashboard.researchers import Researchers, default_path
+from disio.errors import UsageError
 from disio.wire import volunteer_keys
 from disio.wire.api import encode
 from disio.wire.zmq import GridKey
@@ -57,6 +58,8 @@ def researcher(
       disio keys researcher ada
       disio keys researcher ada --revoke
     """
+    if revoke and name is None:
+        raise UsageError("say whose token is to be void: disio keys researcher NAME --revoke")
     known = Researchers(file or default_path())
     if name is None:
         print(encode(known.names()).decode() if as_json else "\n".join(known.names()))

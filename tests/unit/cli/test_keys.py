@@ -35,3 +35,10 @@ def test_a_researcher_s_token_alone_is_on_standard_output(disio: Run, tmp_path: 
     assert "The one that they had before is void." in second.stderr
     assert Researchers(path).who(token) is None
     assert Researchers(path).who(second.stdout.strip()) == "ada"
+
+
+def test_whose_token_is_void_must_be_said(disio: Run, tmp_path: Path) -> None:
+    """--revoke without a name is told, instead of listing names as if something had been done."""
+    told = disio("keys", "researcher", "--revoke", "--file", tmp_path / "researchers.json")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.startswith("disio: say whose token is to be void: ")

@@ -1,6 +1,5 @@
 """``disio explain``."""
 
-from rich.padding import Padding
 from rich.text import Text
 
 from disio.cli import output
@@ -40,7 +39,7 @@ def _as_table(kind: FailureKind) -> dict[str, object]:
 def _tell_task(task: Task, kinds: int) -> None:
     output.out.print(f"[bold]{task.id}[/] {output.state(task)}: {output.payloads(task)} payloads accepted")
     if task.error:
-        output.out.print(f"\n{task.error}", markup=False)
+        output.out.print(f"\n{output.cut(task.error)}", markup=False, soft_wrap=True)
     if not kinds:
         output.out.print("No payload was set aside." if not task.error else "No payload was set aside besides.")
     else:
@@ -49,19 +48,19 @@ def _tell_task(task: Task, kinds: int) -> None:
 
 
 def _tell(number: int, kind: FailureKind) -> None:
-    head = Text.assemble(f"\n{number}. ", (kind.message, "bold"))
+    head = Text.assemble(f"\n{number}. ", (output.cut(kind.message), "bold"))
     if kind.place:
         head.append(f"  {kind.place}", "cyan")
     named = ", ".join(f"{index:,}" for index in kind.indexes)
     more = "" if kind.payloads <= EXAMPLES else ", ..."
     told = f"{kind.kind}: {counted(kind.payloads, 'payload')} ({named}{more})"
-    output.out.print(head)
+    output.out.print(head, soft_wrap=True)
     browsers = f" ({', '.join(sorted(kind.browsers))})" if kind.browsers else ""
     where = f"in {counted(kind.volunteers, 'volunteer')}{browsers}"
-    output.out.print(Padding(f"{told}, {where}", (0, 0, 0, 3), expand=False))
+    output.indented(f"{told}, {where}")
     for title, text in (("", kind.traceback), ("printed before:", kind.log)):
         if text:
             shown = f"{title}\n{text}".strip() if title else text.rstrip()
-            output.out.print(Padding(Text(shown, "dim"), (0, 0, 0, 3), expand=False))
+            output.indented(output.cut(shown), "dim")
     if kind.advice:
-        output.out.print(Padding(Text(f"What helps: {kind.advice}."), (0, 0, 0, 3), expand=False))
+        output.indented(f"What helps: {kind.advice}.")

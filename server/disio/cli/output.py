@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,9 @@ from disio.wire.api import Task
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 160)
+
+LINE_CHARACTERS = 400
+"""Longer lines of what units say are cut in the middle."""
 
 _COLOURS = {
     "running": "cyan",
@@ -55,6 +59,23 @@ def task_table(tasks: Iterable[Task]) -> Table:
             duration(task.seconds_left) if running else "",
         )
     return table
+
+
+def cut(text: str) -> str:
+    """A text for people: of lines that fill a screen, what is at their beginnings and ends."""
+    head = LINE_CHARACTERS * 3 // 4
+    tail = LINE_CHARACTERS - head - 1
+    return "\n".join(
+        line if len(line) <= LINE_CHARACTERS else f"{line[:head]}…{line[-tail:]}" for line in text.split("\n")
+    )
+
+
+def indented(text: str, style: str = "") -> None:
+    """Write a text below its heading; without blanks at the ends of lines where a program may read it."""
+    if out.is_terminal:
+        out.print(Padding(Text(text, style), (0, 0, 0, 3), expand=False))
+    else:
+        out.print(Text("\n".join(f"   {line}".rstrip() for line in text.split("\n"))), soft_wrap=True)
 
 
 def warn(filename: str, warnings: Iterable[object]) -> None:

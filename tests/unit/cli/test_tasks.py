@@ -83,6 +83,20 @@ async def test_failures_are_explained_by_kind(desk: Desk) -> None:
     assert "No payload was set aside." in (await desk("explain", fine)).stdout
 
 
+async def test_explanations_are_short_lines(desk: Desk, tmp_path: Path) -> None:
+    """A message that would fill the screen is cut in its middle, for people only; no line ends with blanks."""
+    unit = tmp_path / "long.py"
+    unit.write_text("def run(payload):\n    raise ValueError('begin' + 'x' * 9000 + 'end')\n")
+    task = (await desk("submit", unit, "-p", "payloads=[1]", "--wait")).stdout.split()[0]
+    told = (await desk("explain", task)).stdout
+    assert re.search("ValueError: beginx+…x+end", told)
+    assert max(map(len, told.splitlines())) < 500
+    assert [line for line in told.splitlines() if line != line.rstrip()] == []
+    [kind] = json.loads((await desk("explain", task, "--json")).stdout)["kinds"]
+    assert "…" not in kind["traceback"]
+    assert len(kind["traceback"]) > 9000
+
+
 async def test_a_failed_task_tells_why(desk: Desk) -> None:
     """A split that raises ends the wait with status 1 and the researcher's own lines."""
     told = await desk("submit", desk.unit, "--wait")

@@ -40,14 +40,11 @@ def results(
             metavar="INDEX",
             help="Every vote for a payload, and why it is accepted or not.",
             min=0,
-            max=MAX_INTEGER,
         ),
     ] = None,
     as_json: JsonOption = False,
-    after: Annotated[int, typer.Option(help="Only what comes after this index.", min=-1, max=MAX_INTEGER)] = -1,
-    limit: Annotated[
-        int | None, typer.Option(help="At most so many.", min=1, max=MAX_INTEGER, show_default="all")
-    ] = None,
+    after: Annotated[int, typer.Option(help="Only what comes after this index.", min=-1)] = -1,
+    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1, show_default="all")] = None,
     target: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.", show_default="standard output")
     ] = None,
@@ -66,13 +63,12 @@ def results(
       disio results m4n8gr-1 --answer -o picture.png
       disio results m4n8gr-1 --why 17
     """
-    others = failures or answer or why is not None
-    if failures + answer + (why is not None) > 1:
-        raise UsageError("choose one of --failures, --answer and --why")
-    if format != "ndjson" and others:
-        raise UsageError(f"--format {format} is for results; failures, answers and votes come as JSON")
-    if (resume or format in FORMATS) and (target is None or others):
+    _check_options(failures, answer, why, format=format, resume=resume)
+    target = None if target == Path("-") else target
+    if (resume or format in FORMATS) and target is None:
         raise UsageError("name the file with -o: --resume and the formats sqlite, parquet, npy and npz need one")
+    after = min(after, MAX_INTEGER)
+    limit = None if limit is None else min(limit, MAX_INTEGER)
     with Client(url) as client:
         if why is not None:
             show_votes(client.votes(task, why), as_json=as_json)
@@ -97,6 +93,25 @@ def results(
             if last >= 0 and format == "csv":
                 chunks = _without_head(chunks)
             write_chunks(chunks, target, append=last >= 0)
+
+
+def _check_options(
+    failures: bool,
+    answer: bool,
+    why: int | None,
+    *,
+    format: str,  # noqa: A002 - the option's name
+    resume: bool,
+) -> None:
+    others = failures + answer + (why is not None)
+    if others > 1:
+        raise UsageError("choose one of --failures, --answer and --why")
+    if format != "ndjson" and others:
+        raise UsageError(f"--format {format} is for results; failures, answers and votes come as JSON")
+    if resume and others:
+        raise UsageError("--resume is for results; failures, answers and votes are written anew each time")
+    if why is not None and why > MAX_INTEGER:
+        raise UsageError(f"no task has a payload {why}")
 
 
 def _write_file(

@@ -43,6 +43,7 @@ def test_help_is_whole_in_80_columns(disio: Run, name: str) -> None:
     """No option's name, and nothing that is said of it, is cut."""
     told = disio(name, "--help", COLUMNS="80")
     assert (told.returncode, "…" in told.stdout) == (0, False), told.stdout
+    assert "92233" not in told.stdout  # a limit that is none to people
 
 
 def test_an_unknown_command_is_one_line_with_a_suggestion(disio: Run) -> None:

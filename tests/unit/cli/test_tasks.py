@@ -97,6 +97,22 @@ async def test_explanations_are_short_lines(desk: Desk, tmp_path: Path) -> None:
     assert len(kind["traceback"]) > 9000
 
 
+async def test_results_options_that_do_not_fit_are_told(desk: Desk, tmp_path: Path) -> None:
+    """--resume is for results only; ``-o -`` is standard output."""
+    task = await desk.submitted(1)
+    told = await desk("results", task, "--failures", "--resume", "-o", tmp_path / "failures")
+    assert (told.returncode, told.stderr.splitlines()[0]) == (
+        2,
+        "disio: --resume is for results; failures, answers and votes are written anew each time",
+    )
+    task = (await desk.computed(1))["id"]
+    told = await desk("results", task, "-o", "-", "--after", 2**70)
+    assert (told.returncode, told.stdout) == (0, "")
+    told = await desk("results", task, "-o", "-")
+    assert json.loads(told.stdout)["result"] == 0
+    assert not Path("-").exists()
+
+
 async def test_a_failed_task_tells_why(desk: Desk) -> None:
     """A split that raises ends the wait with status 1 and the researcher's own lines."""
     told = await desk("submit", desk.unit, "--wait")

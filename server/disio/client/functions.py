@@ -276,13 +276,18 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _globals_of(code: CodeType) -> set[str]:
-    """Names of globals that code uses; builtins are among them."""
-    return {
-        instruction.argval
-        for one in _codes(code)
-        for instruction in dis.get_instructions(one)
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
+    """Names of globals that code uses; builtins are among them, what the body of a class in it has bound is not."""
+    found: set[str] = set()
+    for one in _codes(code):
+        bound: set[str] = set()
+        for instruction in dis.get_instructions(one):
+            if instruction.opname == "STORE_NAME":
+                bound.add(instruction.argval)
+            elif instruction.opname == "LOAD_GLOBAL" or (
+                instruction.opname == "LOAD_NAME" and instruction.argval not in bound
+            ):
+                found.add(instruction.argval)
+    return found
 
 
 def _imports_in(code: CodeType) -> set[str]:

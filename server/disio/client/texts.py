@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import linecache
+import symtable
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,27 @@ def class_text(value: type) -> Text:
     node = found[-1]
     first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
     lines = source.splitlines(keepends=True)[first - 1 : node.end_lineno]
-    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} - {node.name}
-    return Text("class", file, first, "".join(lines), tuple(sorted(names)))
+    text = "".join(lines)
+    return Text("class", file, first, text, tuple(sorted(_globals_in(node, text) - {node.name})))
+
+
+def _globals_in(node: ast.ClassDef, text: str) -> set[str]:
+    """Names of globals that a class uses; builtins are among them, what its body binds before using it is not."""
+    whole = symtable.symtable(text, "<class>", "exec")
+    found = {one.get_name() for one in whole.get_symbols() if one.is_referenced()}  # by decorators and bases
+    inner = list(whole.get_children())
+    for table in inner:
+        inner += table.get_children()
+        found |= {one.get_name() for one in table.get_symbols() if one.is_referenced() and one.is_global()}
+    bound: set[str] = set()
+    for statement in node.body:  # limit = limit takes the global one
+        names = [one for one in ast.walk(statement) if isinstance(one, ast.Name)]
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            used = {one.id for one in names if isinstance(one.ctx, ast.Load)}
+            stored = {one.id for one in names if isinstance(one.ctx, ast.Store)}
+            found |= (used & stored) - bound
+            bound |= stored
+    return found
 
 
 def _class_source(value: type, space: dict[str, Any]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import enum
 import functools
 import importlib
 import json
@@ -382,6 +383,56 @@ def test_functions_of_notebook_cells_travel() -> None:
     assert call(notebook["half"]) == math.pi * 2
     run_cell(4, "def area(scale):\n    return -scale\n")
     assert call(notebook["half"]) == -0.5
+
+
+taken = threading.Lock()
+limit = 12
+
+
+class Names:
+    """Binds a name that a global has, which cannot travel; and another, of the global's value."""
+
+    taken = 1
+    doubled = taken * 2
+    limit = limit
+
+    def attribute(self) -> list[int]:
+        """A method sees the globals of its module, not the names of its class."""
+        return [Names.taken, self.doubled, self.limit, limit + OFFSET]
+
+
+class Members(enum.Enum):
+    """Its members are no globals either."""
+
+    taken = 1
+    other = 2
+
+
+class Holding:
+    """Its method uses what cannot travel."""
+
+    taken = 1
+
+    def held(self) -> bool:
+        """The global, not the class's name."""
+        return taken.locked()
+
+
+def test_names_that_a_class_binds_are_no_globals() -> None:
+    """A global of the same name is neither sent nor refused, unless something uses the global."""
+
+    def inner() -> int:
+        class Inner:
+            taken = 3
+            more = taken + 1
+
+        return Inner.more
+
+    assert call(lambda: Names().attribute()) == [1, 2, 12, 22]
+    assert call(lambda: [one.value for one in Members]) == [1, 2]
+    assert call(inner) == 4
+    with pytest.raises(TravelError, match="class Holding's global taken cannot travel"):
+        call(lambda: Holding().held())
 
 
 IN_A_NOTEBOOK = """

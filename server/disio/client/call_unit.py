@@ -6,6 +6,7 @@ The work unit of an executor: functions come as source, with what they use, and 
 """
 
 import ast
+import errno
 import functools
 import importlib
 import importlib.abc
@@ -53,7 +54,12 @@ def _told(error: BaseException) -> dict[str, Any]:
         encode(args)
     except Exception:  # they cannot travel; the message can
         args = [str(error)]
-    told = {"module": kind.__module__, "name": kind.__qualname__, "args": args}
+    told = {"module": kind.__module__, "name": kind.__qualname__, "args": args, "notes": [], "errno": None}
+    notes = getattr(error, "__notes__", ())
+    if isinstance(notes, list | tuple):
+        told["notes"] = [note for note in notes if isinstance(note, str)]
+    if isinstance(error, OSError):  # its number is another on other systems
+        told["errno"] = errno.errorcode.get(error.errno) if isinstance(error.errno, int) else None
     return {**told, "traceback": "".join(traceback.format_exception(kind, error, trace))}
 
 

@@ -278,7 +278,7 @@ def _payloads(calls: list[Call]) -> Iterator[tuple[bytes, list[Call]]]:
         data = codec.encode([program.digest, program.value, [[call.args, call.kwargs] for call in calls]])
     except CodecError as error:
         if len(calls) == 1:
-            calls[0].future.set_exception(error)
+            calls[0].future.set_exception(_placed(error, calls[0]))
             return
         data = b""
     if data and (len(data) <= PAYLOAD_BYTES or len(calls) == 1):
@@ -287,6 +287,19 @@ def _payloads(calls: list[Call]) -> Iterator[tuple[bytes, list[Call]]]:
         half = len(calls) // 2
         yield from _payloads(calls[:half])
         yield from _payloads(calls[half:])
+
+
+def _placed(error: CodecError, call: Call) -> CodecError:
+    """The error of a call whose arguments cannot travel, by the argument that it is about."""
+    named = [(f"positional argument {at}", value) for at, value in enumerate(call.args, 1)]
+    named += [(f"the argument {name}", value) for name, value in call.kwargs.items()]
+    for place, value in named:
+        try:
+            codec.encode(value)
+        except CodecError as found:
+            inside = str(found).removeprefix("value: ")
+            return type(found)(f"{call.program.name}(), {place}{': ' if inside != str(found) else ', '}{inside}")
+    return error
 
 
 def _settle(calls: list[Call], data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 import builtins
 import contextlib
+import errno
+import re
 from concurrent.futures import BrokenExecutor
 from typing import Any
 
@@ -44,18 +46,28 @@ def error_of(told: Any, program: Program) -> BaseException:
     error: BaseException | None = None
     if isinstance(kind, type) and issubclass(kind, Exception) and isinstance(args, list):
         with contextlib.suppress(Exception):  # it may not take these arguments
-            error = kind(*args)
+            error = kind(*_here(args, told.get("errno"), kind))
     if error is None:
         shown = ", ".join(map(str, args)) if isinstance(args, list) else ""
         error = RemoteError(f"{name}: {shown}" if shown else name)
+    for note in told.get("notes") or ():
+        error.add_note(str(note))
     error.__cause__ = RemoteTraceback(str(told.get("traceback", "")))
     return error
+
+
+def _here(args: list[Any], named: Any, kind: type[BaseException]) -> list[Any]:
+    """Arguments of an OSError with the number that its error has here: browsers have others."""
+    number = getattr(errno, named, None) if isinstance(named, str) and named in errno.errorcode.values() else None
+    return [number, *args[1:]] if number is not None and issubclass(kind, OSError) else args
 
 
 def failure_of(data: bytes) -> BaseException:
     """The exception for a call that was set aside after it failed in several volunteers."""
     told = {"kind": "", "message": "", "traceback": "", **msgspec.json.decode(data)}
-    message = f"the call failed in every volunteer that tried ({told['kind']}): {told['message']}"
+    # The answer is a list of what each call did, of this one alone: [[0, its result]].
+    said = re.sub(r"^the answer cannot travel: value\[0\]\[1\](?=[:\[])", "the result", str(told["message"]))
+    message = f"the call failed in every volunteer that tried ({told['kind']}): {said}"
     error = TimeoutError(message) if told["kind"] == "timeout" else CallFailedError(message)
     if told["traceback"]:
         error.__cause__ = RemoteTraceback(told["traceback"])

@@ -75,10 +75,14 @@ async def test_errors_of_calls_are_raised_here(grid: Grid) -> None:
         assert caught.value.args == ("no five", 5)
         assert isinstance(caught.value.__cause__, RemoteTraceback)
         assert 'raise LookupError("no five", 5)' in str(caught.value.__cause__)
-        with pytest.raises(CodecError, match="object"):
+        with pytest.raises(CodecError, match=r"^square\(\), positional argument 1: object cannot travel"):
             executor.submit(square, object()).result(timeout=30)  # type: ignore[arg-type]
-        with pytest.raises(CallFailedError, match="cannot travel"):
+        with pytest.raises(CodecError, match=r"^square\(\), the argument number, value\[1\]: object cannot"):
+            executor.submit(square, number=[0, object()]).result(timeout=30)  # type: ignore[arg-type]
+        with pytest.raises(CallFailedError, match=r"\(unsupported\): the result: object cannot travel"):
             executor.submit(object).result(timeout=60)
+        with pytest.raises(CallFailedError, match=r"\(unsupported\): the result\[1\]: object cannot travel"):
+            executor.submit(lambda: [0, object()]).result(timeout=60)
         outcomes = [executor.submit(lambda n: n if n != 3 else {print}, n) for n in range(6)]
         assert [future.exception(timeout=60) is None for future in outcomes] == [True, True, True, False, True, True]
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import enum
+import errno
 import functools
 import importlib
 import json
@@ -383,6 +384,25 @@ def test_functions_of_notebook_cells_travel() -> None:
     assert call(notebook["half"]) == math.pi * 2
     run_cell(4, "def area(scale):\n    return -scale\n")
     assert call(notebook["half"]) == -0.5
+
+
+def noted() -> None:
+    """Raises an error with notes."""
+    error = FileNotFoundError(errno.ENOENT, "not there")
+    error.add_note("looked in the cellar")
+    raise error
+
+
+def test_notes_and_the_errors_of_systems_come_back() -> None:
+    """An exception has its notes; an OSError the number that its error has here, whatever it was there."""
+    with pytest.raises(FileNotFoundError) as caught:
+        call(noted)
+    assert caught.value.__notes__ == ["looked in the cellar"]
+    assert (caught.value.errno, caught.value.strerror) == (errno.ENOENT, "not there")
+    told = {"module": "builtins", "name": "FileNotFoundError", "args": [44, "not there"], "errno": "ENOENT"}
+    browsers = error_of(told, program_of(noted))
+    assert isinstance(browsers, FileNotFoundError)
+    assert browsers.errno == errno.ENOENT
 
 
 taken = threading.Lock()

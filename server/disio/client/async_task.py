@@ -58,7 +58,7 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         with display() as shown:
             return await self.wait(on_progress=shown.show)
 
-    async def results(self, *, order: Literal["index", "completed"] = "index") -> AsyncIterator[Result]:
+    def results(self, *, order: Literal["index", "completed"] = "index") -> AsyncIterator[Result]:
         """Accepted results as they come, until the task has no more; in order of index, or as completed.
 
         In order of index, each is held back until all before it are settled; payloads that are set aside are left
@@ -67,8 +67,11 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
 
         Raises:
             TaskFailedError: after the last result of a task that failed or was cancelled.
+            UsageError: there is no such order; at once.
         """
-        by: By = "index" if order == "index" else "settled"
+        return self._results(core.by_order(order))
+
+    async def _results(self, by: By) -> AsyncIterator[Result]:
         async for seen in self.outcomes(by=by):
             if seen.accepted:
                 yield Result.from_outcome(seen)
@@ -146,7 +149,9 @@ class AsyncTask(api.Task, kw_only=True, dict=True):
         Raises:
             CodecError: a payload is no value that can travel; those before it are added.
             ConflictError: the task is not open.
+            UsageError: they are one text instead of many.
         """
+        core.check_payloads(payloads)
         await self._check_feeding()
         feeding = AsyncFeeding(self._client, self.id, (await patiently(self.refresh)).payloads)
         try:

@@ -98,10 +98,13 @@ class AsyncClient:
 
         Raises:
             UnitError: the unit cannot be used; says why.
-            UsageError: the file cannot be read.
+            UsageError: the file cannot be read, or sites or payloads are one text instead of many.
             CodecError: a parameter is no value that can travel.
         """
         read = sources.read(unit, source, filename)
+        if payloads is not None:
+            core.check_payloads(payloads)
+        sites = core.check_sites(sites)
         prepared = await asyncio.to_thread(kits.prepare, read, data, on_prepare)
         manager = await self._put(prepared, manager)
         fed = payloads is not None
@@ -333,6 +336,7 @@ class AsyncClient:
     ) -> AsyncIterator[bytes]:
         request = self._http.build_request("GET", core.task_path(task, f"/{what}"), params=query)
         request.extensions["timeout"]["read"] = timeout or request.extensions["timeout"]["read"]
+        core.check_open(self._http.is_closed)
         try:
             response = await self._http.send(request, stream=True)
             async with contextlib.aclosing(response):
@@ -375,6 +379,7 @@ class AsyncClient:
 
     async def _send(self, request: httpx.Request, wait: float = 0.0) -> bytes:
         request.extensions["timeout"]["read"] += wait
+        core.check_open(self._http.is_closed)
         try:
             response = await self._http.send(request)
         except httpx.TransportError as error:

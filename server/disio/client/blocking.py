@@ -98,9 +98,12 @@ class Client:
 
         Raises:
             UnitError: the unit cannot be used; says why.
-            UsageError: the file cannot be read.
+            UsageError: the file cannot be read, or sites or payloads are one text instead of many.
             CodecError: a parameter is no value that can travel.
         """
+        if payloads is not None:
+            core.check_payloads(payloads)
+        sites = core.check_sites(sites)
         prepared = kits.prepare(sources.read(unit, source, filename), data, on_prepare)
         manager = self._put(prepared, manager)
         fed = payloads is not None
@@ -317,6 +320,7 @@ class Client:
     def _stream(self, task: str, what: str, query: Mapping[str, str], timeout: float | None = None) -> Iterator[bytes]:
         request = self._http.build_request("GET", core.task_path(task, f"/{what}"), params=query)
         request.extensions["timeout"]["read"] = timeout or request.extensions["timeout"]["read"]
+        core.check_open(self._http.is_closed)
         try:
             response = self._http.send(request, stream=True)
             with contextlib.closing(response):
@@ -357,6 +361,7 @@ class Client:
 
     def _send(self, request: httpx.Request, wait: float = 0.0) -> bytes:
         request.extensions["timeout"]["read"] += wait
+        core.check_open(self._http.is_closed)
         try:
             response = self._http.send(request)
         except httpx.TransportError as error:

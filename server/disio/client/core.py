@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -12,6 +12,7 @@ import msgspec
 import platformdirs
 
 from disio.client.models import Failure
+from disio.client.streams import By
 from disio.errors import DisioError, ProtocolError, UnitWarning, UnreachableError, UsageError
 from disio.figures import counted
 from disio.unit import codec
@@ -89,6 +90,51 @@ def unreachable(url: str, error: httpx.TransportError) -> UnreachableError:
     return UnreachableError(
         f"no dashboard answers at {url}; start one with `disio up`, or name another with --url or DISIO_URL"
     )
+
+
+def check_open(closed: bool) -> None:
+    """Refuse what is asked of a client that is closed.
+
+    Raises:
+        UsageError: it is.
+    """
+    if closed:
+        raise UsageError("the client is closed; make another, or ask within its `with` block")
+
+
+def check_payloads(payloads: object) -> None:
+    """Refuse what can be iterated over but is hardly meant as many payloads.
+
+    Raises:
+        UsageError: it is a text, bytes or a dict.
+    """
+    if isinstance(payloads, str | bytes | dict):
+        raise UsageError(f"payloads are one {type(payloads).__name__}; write [payload] for a single one")
+
+
+def check_sites(sites: Sequence[str]) -> list[str]:
+    """Sites as a list.
+
+    Raises:
+        UsageError: they are no list of texts.
+    """
+    if isinstance(sites, str | bytes) or not isinstance(sites, Iterable):
+        raise UsageError(f"sites are a list; write it like [{sites!r}]")
+    listed = list(sites)
+    if not all(isinstance(site, str) for site in listed):
+        raise UsageError(f"sites are hosts of pages, as texts; {listed!r} is not")
+    return listed
+
+
+def by_order(order: str) -> By:
+    """The order in which outcomes are asked for.
+
+    Raises:
+        UsageError: there is no such order of results.
+    """
+    if order not in ("index", "completed"):
+        raise UsageError(f"there is no order {order!r} of results; give 'index' or 'completed'")
+    return "index" if order == "index" else "settled"
 
 
 def task_path(task: str, rest: str = "") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypedDict, TypeVar, Unpack
 
-from disio.client import call_unit, kits
+from disio.client import call_unit, core, kits
 from disio.client.blocking import Client
 from disio.client.calling import Call, Caller
 from disio.client.functions import Program, program_of
@@ -73,6 +73,7 @@ class Executor(futures.Executor):
         check_options(options)
         if client is not None and (url or token):
             raise TypeError("an Executor takes a client, or a url and token for one of its own; not both")
+        core.check_sites(options.get("sites", ()))
         source = unit_source(dependencies, timeout)
         self._dependencies = tuple(dependencies)
         self._programs: weakref.WeakKeyDictionary[Any, Program] = weakref.WeakKeyDictionary()

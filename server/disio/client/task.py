@@ -62,8 +62,11 @@ class Task(api.Task, kw_only=True, dict=True):
 
         Raises:
             TaskFailedError: after the last result of a task that failed or was cancelled.
+            UsageError: there is no such order; at once.
         """
-        by: By = "index" if order == "index" else "settled"
+        return self._results(core.by_order(order))
+
+    def _results(self, by: By) -> Iterator[Result]:
         for seen in self.outcomes(by=by):
             if seen.accepted:
                 yield Result.from_outcome(seen)
@@ -134,7 +137,9 @@ class Task(api.Task, kw_only=True, dict=True):
         Raises:
             CodecError: a payload is no value that can travel; those before it are added.
             ConflictError: the task is not open.
+            UsageError: they are one text instead of many.
         """
+        core.check_payloads(payloads)
         self._check_feeding()
         feeding = Feeding(self._client, self.id, patiently(self.refresh).payloads)
         try:

@@ -161,3 +161,51 @@ async def test_the_package_names_its_clients() -> None:
     """``from disio import Client`` works, and nothing of it is loaded before it is asked for."""
     code = "import sys, disio; assert 'disio.client' not in sys.modules; from disio import AsyncClient, Client"
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=True, timeout=60)
+
+
+async def test_one_text_is_not_taken_for_many(grid: Grid) -> None:
+    """A text for a list of sites or payloads, and an order that there is not, are refused by both clients at once."""
+    square = "def run(payload): return payload"
+    before = len(await grid.client.tasks())
+
+    def refused(client: Client) -> None:
+        with pytest.raises(UsageError, match=r"write it like \['127.0.0.1'\]"):
+            client.submit(source=square, sites="127.0.0.1")
+        for payloads in ("abc", b"abc", {"a": 1}):
+            with pytest.raises(UsageError, match=r"payloads are one (str|bytes|dict)"):
+                client.submit(source=square, payloads=payloads)
+        task = client.submit(source=square, open=True)
+        with pytest.raises(UsageError, match="payloads are one str"):
+            task.add("abc")
+        with pytest.raises(UsageError, match="there is no order 'x' of results; give 'index' or 'completed'"):
+            task.results(order="x")  # type: ignore[arg-type]
+        task.cancel()
+
+    with Client(grid.client.url) as client:
+        await asyncio.to_thread(refused, client)
+    with pytest.raises(UsageError, match="sites are a list"):
+        await grid.client.submit(source=square, sites="127.0.0.1")
+    with pytest.raises(UsageError, match="payloads are one str"):
+        await grid.client.submit(source=square, payloads="abc")
+    task = await grid.client.submit(source=square, open=True)
+    with pytest.raises(UsageError, match="payloads are one str"):
+        await task.add("abc")
+    with pytest.raises(UsageError, match="no order 'x'"):
+        task.results(order="x")  # type: ignore[arg-type]
+    await task.cancel()
+    assert len(await grid.client.tasks()) == before + 2
+
+
+async def test_a_client_that_is_closed_says_so(grid: Grid) -> None:
+    """Both say it in words, for single answers and for streams."""
+    client, other = Client(grid.client.url), AsyncClient(grid.client.url)
+    client.close()
+    await other.close()
+    with pytest.raises(UsageError, match="the client is closed"):
+        client.tasks()
+    with pytest.raises(UsageError, match="the client is closed"):
+        list(client.results("nothing"))
+    with pytest.raises(UsageError, match="the client is closed"):
+        await other.tasks()
+    with pytest.raises(UsageError, match="the client is closed"):
+        [result async for result in other.results("nothing")]

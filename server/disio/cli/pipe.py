@@ -27,11 +27,12 @@ from disio.client.streams import By
 from disio.errors import CodecError, DisioError, UsageError
 from disio.figures import counted
 from disio.unit import codec
-from disio.wire.api import MAX_INTEGER, encode
+from disio.wire.api import MAX_INTEGER, encode, from_base64
 from disio.wire.grid import OutcomeView
 
 EXIT_INTERRUPTED = 130
 TAIL_BYTES = 64 * 1024 * 1024
+LINE_BEGIN = b'{"index":'
 QUEUE_OUTCOMES = 1000
 LOOK_SECONDS = 1.0
 
@@ -41,6 +42,14 @@ class Place(msgspec.Struct):
 
     index: int
     settled: int = -1
+    result: msgspec.Raw = msgspec.Raw()
+
+
+class Seen(msgspec.Struct):
+    """What a task has of a payload that is in a file."""
+
+    index: int
+    encoded: str = ""
 
 
 def pipe(
@@ -96,7 +105,7 @@ def pipe(
             _check_same(task, module)
             if not _takes(task):
                 _check_no_more(task, payloads)
-            start = max(start, _last(target, by, bare=bare))
+            start = max(start, _last(client, task, target, by, bare=bare))
         with _opened(target) as file:
             if task is None:
                 task = client.submit(
@@ -174,24 +183,57 @@ class _Lines:
             raise UsageError(f"standard input cannot be read: {error.strerror}") from None
 
 
-def _last(target: Path | None, by: By, *, bare: bool) -> int:
-    """Where a file of results ends, if it is not bare; a line that was cut off is taken away."""
+def _last(client: Client, task: Task, target: Path | None, by: By, *, bare: bool) -> int:
+    """Where the task's file of results ends, if it is not bare; a line that was cut off is taken away.
+
+    Raises:
+        UsageError: it is no such file, or of another task; it is as it was.
+    """
     if target is None or not target.is_file():
         return -1
-    with target.open("r+b") as file:
-        size = file.seek(0, 2)
-        start = max(0, size - TAIL_BYTES)
-        file.seek(start)
-        tail = file.read()
-        whole = tail[: tail.rfind(b"\n") + 1]
-        file.truncate(start + len(whole))
-    if not whole or bare:
-        return -1
     try:
-        place = msgspec.json.decode(whole.splitlines()[-1], type=Place)
-    except msgspec.DecodeError:
-        raise UsageError(f"{target} is no file of results of `disio map`; name another with -o") from None
+        with target.open("r+b") as file:
+            size = file.seek(0, 2)
+            start = max(0, size - TAIL_BYTES)
+            file.seek(start)
+            tail = file.read()
+            whole, end, rest = tail.rpartition(b"\n")
+            place = (
+                None
+                if bare
+                else _place(client, task, target, by, line=whole.splitlines()[-1] if whole else b"", rest=rest)
+            )
+            file.truncate(start + len(whole) + len(end))
+    except OSError as error:
+        raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
+    if place is None:
+        return -1
     return place.index if by == "index" else place.settled
+
+
+def _place(client: Client, task: Task, target: Path, by: By, *, line: bytes, rest: bytes) -> Place | None:
+    """What the last whole line tells, if there is one and it is this task's."""
+    try:
+        place = msgspec.json.decode(line, type=Place) if line else None
+    except msgspec.DecodeError:
+        place = Place(-1)
+    begun = rest[: len(LINE_BEGIN)] == LINE_BEGIN[: len(rest)]
+    if (place is None and not begun) or (place is not None and place.index < 0):
+        raise UsageError(f"{target} is no file of results of `disio map`; name another with -o")
+    if place is None:
+        return None
+    if by == "settled" and place.settled < 0:
+        raise UsageError(f"the results in {target} are in input order; go on with them without --unordered")
+    what = "results" if place.result else "failures"
+    same = b"".join(client.stream(task.id, what, after=place.index - 1, limit=1))
+    seen = msgspec.json.decode(same, type=Seen) if same else Seen(-1)
+    result = encode(codec.to_jsonable(from_base64(seen.encoded))) if seen.encoded else b""
+    if (seen.index, result) != (place.index, bytes(place.result)):
+        raise UsageError(
+            f"{target} holds another result for payload {place.index} than task {task.id} has: it is another task's, "
+            "or an answer was withdrawn since; name another file with -o"
+        )
+    return place
 
 
 class _Input:

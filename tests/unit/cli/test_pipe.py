@@ -146,6 +146,34 @@ async def test_bare_results_are_gone_on_with(grid: Grid, tmp_path: Path) -> None
     assert (status, target.read_text()) == (0, "[2,4]\n[3,9]\n[4,16]\n"), complaints
 
 
+async def test_a_map_goes_on_only_with_its_own_file(grid: Grid, tmp_path: Path) -> None:
+    """A file of another task, in another order, or of something else is refused and left as it is."""
+    target = tmp_path / "results"
+    status, _, complaints = await run(grid, "2\n3\n", "-o", target)
+    first = complaints.split()[1]
+    task = await grid.client.submit(grid.directory / "unit.py", {"payloads": [2, 4]})
+    await task.wait(timeout=30)
+    kept = target.read_bytes()
+    diary = tmp_path / "diary"
+    diary.write_text("my diary, of one line without an end")
+    for file, whose, more, said in (
+        (target, task.id, (), "holds another result for payload 1"),
+        (target, first, ("--unordered",), "are in input order"),
+        (diary, first, (), "is no file of results of `disio map`"),
+    ):
+        status, _, complaints = await run(grid, "2\n3\n", "-o", file, "--resume", whose, *more)
+        assert (status, said in complaints) == (2, True), complaints
+    assert (target.read_bytes(), diary.read_text()[:8]) == (kept, "my diary")
+    target.write_bytes(kept + b'{"ind')
+    assert (await run(grid, "2\n3\n", "-o", target, "--resume", first))[0] == 0
+    assert target.read_bytes() == kept
+    assert (await run(grid, "2\n13\n", "-o", target))[0] == 1
+    first = (await grid.client.tasks())[0].id
+    kept = target.read_bytes()
+    assert (await run(grid, "2\n13\n", "-o", target, "--resume", first))[0] == 0
+    assert target.read_bytes() == kept
+
+
 async def test_what_cannot_be_gone_on_with_is_refused(grid: Grid, tmp_path: Path) -> None:
     """Another unit, a task that was cancelled, --after without a task: each is told, and no task comes of it."""
     task = await grid.client.submit(grid.directory / "unit.py", open=True)

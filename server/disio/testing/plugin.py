@@ -10,6 +10,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from disio.testing.trial import NATIVE
 from disio.testing.under_test import InBrowser, Native, UnitUnderTest
 
 _FIXTURE: Final = "disio_unit"
+_WORDS: Final = ("params", "native")
+"""What the mark takes beside the unit."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,6 +64,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(
             f"{metafunc.definition.nodeid} uses {_FIXTURE} but names no unit; mark it: @pytest.mark.disio('unit.py')"
         )
+    for word in marker.kwargs:
+        if word not in _WORDS:
+            guess = get_close_matches(word, _WORDS, 1)
+            hint = f"did you mean {guess[0]}?" if guess else f"there are {', '.join(_WORDS)}"
+            raise pytest.UsageError(f"{metafunc.definition.nodeid}: the mark disio takes no {word}; {hint}")
     native = [NATIVE] if marker.kwargs.get("native", True) else []
     metafunc.parametrize(_FIXTURE, [*native, *browsers_of(metafunc.config)], indirect=True)
 

@@ -126,6 +126,8 @@ class InBrowser:
     """The unit in a real browser: an open task to which payloads are added. One interpreter serves all calls."""
 
     def __init__(self, client: Client, place: str, path: Path, params: Mapping[str, Any]) -> None:
+        source = sources.read(path, None, None)
+        load_unit(source.source, source.filename)  # also a test that asks for nothing is one of this unit
         self.place = place
         self._client = client
         self._path = path

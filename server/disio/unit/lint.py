@@ -71,7 +71,10 @@ _NOT_IN_BROWSERS: Final = frozenset(
 )
 """Modules of the standard library that Pyodide leaves out (its documentation: "Python compatibility")."""
 _SEEDABLE: Final = frozenset(
-    {"random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.SeedSequence"}
+    {
+        *("random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.SeedSequence"),
+        "numpy.random.seed",
+    }
 )
 _ALWAYS_THERE: Final = frozenset({"disio", "js", "pyodide", "pyodide_js", "_pyodide", "disio_unit"})
 _SETS: Final = frozenset({"set", "frozenset"})
@@ -89,7 +92,7 @@ class Warning:  # noqa: A001 - what it is; nobody imports it without its module
     why: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.what} {self.why}"
+        return f"line {self.line}: {self.what}: {self.why}"
 
 
 def lint(unit: Unit) -> list[Warning]:
@@ -103,9 +106,11 @@ def lint(unit: Unit) -> list[Warning]:
             why = "is made by every worker before its first payload; make what is needed in run, or send a data file"
             found.add(Warning(one.line, "globals", one.what, why))
     stated = bool(unit.metadata.dependencies or unit.metadata.packages)
+    defined = dict.fromkeys(_parts(tree)[1], "")
     for statement in _reachable(tree):
+        own = {**names, **defined, **dict.fromkeys(_parameters(statement), "")}
         for node in ast.walk(statement):
-            found.update(_look_at(node, names))
+            found.update(_look_at(node, own))
             if not isinstance(statement, ast.Try):  # it has another way where the module is missing
                 found.update(_missing_modules(node, stated=stated))
     return sorted(found)
@@ -139,6 +144,15 @@ def _parts(tree: ast.Module) -> tuple[list[ast.stmt], dict[str, ast.stmt]]:
         elif not _is_main_guard(statement):
             executed.append(statement)
     return executed, definitions
+
+
+def _parameters(statement: ast.stmt) -> list[str]:
+    """What a function's parameters are called: they hide modules and builtins of the same names."""
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    arguments = statement.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return [one.arg for one in every if one is not None]
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
@@ -191,7 +205,7 @@ def _missing_modules(node: ast.AST, *, stated: bool) -> Iterator[Warning]:
     for module in modules:
         name = module.partition(".")[0]
         if name in _NOT_IN_BROWSERS:
-            yield Warning(node.lineno, "imports", f"import {name}", "fails: a browser's Python does not have it")
+            yield Warning(node.lineno, "imports", f"import {name}", "a browser's Python does not have it")
         elif not stated and name not in sys.stdlib_module_names and name not in _ALWAYS_THERE:
             why = f'is no part of Python; state its package above: # /// script, # dependencies = ["{name}"], # ///'
             yield Warning(node.lineno, "imports", f"import {name}", why)
@@ -241,5 +255,5 @@ def _dotted(node: ast.expr, names: dict[str, str]) -> str | None:
         node = node.value
     if not isinstance(node, ast.Name):
         return None
-    first = names.get(node.id, node.id if not parts else None)
+    first = names.get(node.id, node.id if not parts else None) or None  # empty: it is the unit's own
     return None if first is None else ".".join([first, *reversed(parts)])

@@ -24,6 +24,7 @@ CASES = [
     ("import random", "random.Random()", "chance"),
     ("import numpy as np", "np.random.default_rng()", "chance"),
     ("import numpy as np", "np.random.rand(3)", "chance"),
+    ("import numpy as np", "np.random.seed()", "chance"),
     ("import uuid", "uuid.uuid4()", "chance"),
     ("import time", "time.time()", "time"),
     ("from datetime import datetime", "datetime.now()", "time"),
@@ -172,3 +173,16 @@ def test_what_is_small_or_made_later_is_left_alone(code: str) -> None:
 def test_the_examples_are_clean(path: Path) -> None:
     """The units that we give as examples have no warnings."""
     assert kinds(path.read_text()) == []
+
+
+def test_names_of_the_units_own_are_not_taken_for_others() -> None:
+    """A parameter called as a module, and a function called as a builtin, are neither."""
+    assert kinds("import time\ndef run(time):\n    return time.time()\n") == []
+    assert kinds("def hash(number):\n    return number\ndef run(payload):\n    return hash(3)\n") == []
+    assert kinds("import time\ndef run(payload):\n    return time.time()\n") == ["time"]
+
+
+def test_a_call_and_its_reason_are_told_apart() -> None:
+    """By a colon."""
+    [warning] = lint(load_unit("import os\ndef run(payload):\n    return os.fork()\n", "unit.py"))
+    assert str(warning) == "line 3: os.fork(): a browser starts no processes"

@@ -250,7 +250,9 @@ async def test_by_keyboard_alone(visit: Visits) -> None:
         await press("Enter")
         await visitor.computing()
         await visitor.page.wait_for_function("document.activeElement?.shadowRoot?.activeElement?.tagName === 'IFRAME'")
+        await visitor.bridge.wait_for_function("document.hasFocus()")  # the frame is another process's, and told later
         await press("Tab")
+        await visitor.bridge.wait_for_function("document.activeElement.className === 'pill'")
         await press("Enter")
         await visitor.bridge.locator(".panel").wait_for()
         assert await visitor.bridge.evaluate("document.activeElement.className") == "hide"

@@ -1,11 +1,9 @@
 """``disio map``: payloads in on standard input, results out on standard output, both line by line."""
 
-import contextlib
 import hashlib
 import os
 import queue
 import shlex
-import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -21,35 +19,19 @@ from disio.cli import output
 from disio.cli.checking import check_first
 from disio.cli.commands import UnitArgument, UrlOption
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters
+from disio.cli.pipe_file import empty, find_end, line_of, opened
 from disio.client import Client, Task, sources
 from disio.client.feeding import Feeding, patiently
 from disio.client.streams import By
 from disio.errors import CodecError, DisioError, UsageError
 from disio.figures import counted
 from disio.unit import codec
-from disio.wire.api import MAX_INTEGER, encode, from_base64
+from disio.wire.api import MAX_INTEGER
 from disio.wire.grid import OutcomeView
 
 EXIT_INTERRUPTED = 130
-TAIL_BYTES = 64 * 1024 * 1024
-LINE_BEGIN = b'{"index":'
 QUEUE_OUTCOMES = 1000
 LOOK_SECONDS = 1.0
-
-
-class Place(msgspec.Struct):
-    """What a line of results says of where it stands."""
-
-    index: int
-    settled: int = -1
-    result: msgspec.Raw = msgspec.Raw()
-
-
-class Seen(msgspec.Struct):
-    """What a task has of a payload that is in a file."""
-
-    index: int
-    encoded: str = ""
 
 
 def pipe(
@@ -105,13 +87,13 @@ def pipe(
             _check_same(task, module)
             if not _takes(task):
                 _check_no_more(task, payloads)
-            start = max(start, _last(client, task, target, by, bare=bare))
-        with _opened(target) as file:
+            start = max(start, find_end(client, task, target, by, bare=bare))
+        with opened(target) as file:
             if task is None:
                 task = client.submit(
                     module, given.params, open=True, data=parse_data(data), name=name, priority=priority
                 )
-                _empty(file)
+                empty(file)
                 output.warn(task.filename, task.warnings)
             output.err.print(f"task [bold]{task.id}[/]")
             reading = _Input(client, task, payloads, lines) if _takes(task) else None
@@ -181,59 +163,6 @@ class _Lines:
             raise UsageError(f"line {self.number} of the input is no JSON: {error}") from None
         except OSError as error:
             raise UsageError(f"standard input cannot be read: {error.strerror}") from None
-
-
-def _last(client: Client, task: Task, target: Path | None, by: By, *, bare: bool) -> int:
-    """Where the task's file of results ends, if it is not bare; a line that was cut off is taken away.
-
-    Raises:
-        UsageError: it is no such file, or of another task; it is as it was.
-    """
-    if target is None or not target.is_file():
-        return -1
-    try:
-        with target.open("r+b") as file:
-            size = file.seek(0, 2)
-            start = max(0, size - TAIL_BYTES)
-            file.seek(start)
-            tail = file.read()
-            whole, end, rest = tail.rpartition(b"\n")
-            place = (
-                None
-                if bare
-                else _place(client, task, target, by, line=whole.splitlines()[-1] if whole else b"", rest=rest)
-            )
-            file.truncate(start + len(whole) + len(end))
-    except OSError as error:
-        raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
-    if place is None:
-        return -1
-    return place.index if by == "index" else place.settled
-
-
-def _place(client: Client, task: Task, target: Path, by: By, *, line: bytes, rest: bytes) -> Place | None:
-    """What the last whole line tells, if there is one and it is this task's."""
-    try:
-        place = msgspec.json.decode(line, type=Place) if line else None
-    except msgspec.DecodeError:
-        place = Place(-1)
-    begun = rest[: len(LINE_BEGIN)] == LINE_BEGIN[: len(rest)]
-    if (place is None and not begun) or (place is not None and place.index < 0):
-        raise UsageError(f"{target} is no file of results of `disio map`; name another with -o")
-    if place is None:
-        return None
-    if by == "settled" and place.settled < 0:
-        raise UsageError(f"the results in {target} are in input order; go on with them without --unordered")
-    what = "results" if place.result else "failures"
-    same = b"".join(client.stream(task.id, what, after=place.index - 1, limit=1))
-    seen = msgspec.json.decode(same, type=Seen) if same else Seen(-1)
-    result = encode(codec.to_jsonable(from_base64(seen.encoded))) if seen.encoded else b""
-    if (seen.index, result) != (place.index, bytes(place.result)):
-        raise UsageError(
-            f"{target} holds another result for payload {place.index} than task {task.id} has: it is another task's, "
-            "or an answer was withdrawn since; name another file with -o"
-        )
-    return place
 
 
 class _Input:
@@ -320,7 +249,7 @@ def _run(
             row = bar.add_task("")
             for seen in _Outcomes(task, by, after):
                 if seen is not None:
-                    file.write(_line(seen, by, bare=bare))
+                    file.write(line_of(seen, by, bare=bare))
                     if target is None:
                         file.flush()
                     written += 1
@@ -369,47 +298,8 @@ def _tell_how_to_go_on(task: Task, target: Path | None, after: int, why: str, wh
     )
 
 
-@contextlib.contextmanager
-def _opened(target: Path | None) -> Iterator[BinaryIO]:
-    """The file to write to, at its end; nothing is left of one that is new and for which no task comes to be."""
-    if target is None:
-        yield sys.stdout.buffer
-        return
-    new = not target.exists()
-    try:
-        with target.open("ab") as file:
-            yield file
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
-    except DisioError:
-        if new and target.is_file() and not target.stat().st_size:
-            target.unlink()
-        raise
-
-
-def _empty(file: BinaryIO) -> None:
-    """Take away what a file had before; pipes and devices have nothing."""
-    if file is not sys.stdout.buffer and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.truncate(0)
-
-
 def _bar() -> Progress:
     quiet = not output.err.is_terminal or sys.stdout.isatty()
     return Progress(
         SpinnerColumn(), TextColumn("{task.description}"), console=output.err, disable=quiet, transient=True
     )
-
-
-def _line(seen: OutcomeView, by: By, *, bare: bool) -> bytes:
-    result = codec.to_jsonable(seen.data) if seen.accepted else None
-    if bare:
-        return encode(result) + b"\n"
-    line: dict[str, Any] = {"index": seen.index}
-    if by == "settled":
-        line["settled"] = seen.settled
-    if seen.accepted:
-        line["result"] = result
-    else:
-        told = msgspec.json.decode(seen.data)
-        line["failure"] = {"kind": told["kind"], "message": told["message"]}
-    return encode(line) + b"\n"

@@ -52,6 +52,9 @@ def backup(
     whole = (source or found[0][0].parent).absolute()
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise UsageError(f"{destination} is there already; name a directory that is not, or an empty one")
+    for place, kind in found:
+        if place.resolve() in destination.resolve().parents:
+            raise UsageError(f"{destination} is in the {kind.name}'s own directory {place}; name one that is elsewhere")
     copies = []
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=output.err, transient=True) as progress:

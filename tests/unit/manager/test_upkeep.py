@@ -107,6 +107,9 @@ async def test_a_copy_of_a_stopped_manager(data: Path, tmp_path: Path) -> None:
     assert json.loads(told.stdout)[0]["kind"] == "manager"
     again = await disio("backup", tmp_path / "copy", "--data", data)
     assert (again.returncode, "there already" in again.stderr) == (2, True)
+    inside = await disio("backup", data / "copy", "--data", data)
+    assert (inside.returncode, "own directory" in inside.stderr) == (2, True)
+    assert not (data / "copy").exists()
     nothing = await disio("backup", tmp_path / "other", "--data", tmp_path / "copy" / "nowhere")
     assert (nothing.returncode, "no directory" in nothing.stderr) == (2, True)
     assert "disio backup DEST --data DIRECTORY" in nothing.stderr

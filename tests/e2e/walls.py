@@ -17,10 +17,15 @@ import httpx
 ATTACKS: Final = Path(__file__).parent / "attacks"
 ROUNDS: Final = ("top_location", "parent_location", "top_anchor", "own_location", "quiet")
 """The cell is seized once for each: the navigations, then all that leaves the page, and the cell, as they are."""
-POLICIES: Final = ("content-security-policy", "permissions-policy", "x-dns-prefetch-control")
+POLICIES: Final = (
+    "content-security-policy",
+    "cross-origin-embedder-policy",
+    "permissions-policy",
+    "x-dns-prefetch-control",
+)
 
 WALLS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "/disio.js": ((r"\.sandbox\.add\([^)]*\)", ".title"),),
+    "/disio.js": ((r'\.sandbox="[^"]*"', '.title=""'),),
     "/worker/bridge.js": ((r"\.sandbox\.add\([^)]*\)", ".title"),),
     "/worker/cell.js": ((r"(?<!function )shutTheDoor\(\);", ""),),
     "/worker/worker.js": (

@@ -73,7 +73,7 @@ async def test_votes_are_told(grid: Grid, unit: Path) -> None:
 async def test_a_program_is_warned_of_what_browsers_cannot_do(grid: Grid) -> None:
     """Both clients warn at the line that submits, with the unit's own line and the reason."""
     source = "import time\ndef run(payload):\n    time.sleep(payload)\n"
-    with pytest.warns(UnitWarning, match=r"unit\.py, line 3: time\.sleep\(\) keeps") as told:
+    with pytest.warns(UnitWarning, match=r"unit\.py, line 3: time\.sleep\(\): keeps") as told:
         await (await grid.client.submit(source=source, params={"payloads": []})).cancel()
     assert told[0].filename == __file__
 

@@ -1,6 +1,6 @@
 """Takes results in: is the lease known, whose is it, are the bytes sound? What follows the task's arbiter says.
 
-Results are acknowledged when they are durable. What comes twice is acknowledged twice and counted once.
+Results are acknowledged when they are durable. What comes twice is acknowledged and counted once.
 """
 
 import re
@@ -35,11 +35,10 @@ VANISHED: Final = (
     "again and again, volunteers left while they computed this payload: it may end the tabs that compute it, or take "
     "longer than visitors stay (ctx.checkpoint has the next one go on)"
 )
-
-
 MAX_REASON: Final = 300
 """Characters of a volunteer's word in the reason why a task is paused."""
 MAX_BROWSERS: Final = 5
+"""As many are named there."""
 _PLACE: Final = re.compile(r'^  File "(?P<file>[^"\n]{1,100})", line (?P<line>\d{1,7}), in ', re.MULTILINE)
 _OF_A_LOADED_UNIT: Final = frozenset({"exception", "unsupported", "too-large"})
 

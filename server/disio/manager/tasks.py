@@ -254,7 +254,6 @@ class Task:
             first = f"a volunteer with the key {' or '.join(trusted)}, or " if trusted else ""
         others = " of different networks" if self.rules.by_network else ""
         wanted = f"{first}answers from {counted(needed, 'volunteer')}{others}"
-        wanted = f"{first}answers from {counted(needed, 'volunteer')}{others}"
         present = f"{counted(here, 'is', 'are')} here"
         if not self.sites:
             return f"needs {wanted}; {present if here else 'nobody is here'}"

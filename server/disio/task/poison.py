@@ -15,8 +15,6 @@ VANISHED_FREE: Final = 3
 """So many volunteers may leave while they compute a payload before that is held against it."""
 MANY: Final = 30
 """So many crashes, if they are half of all that came back, are no accident: the unit is to blame."""
-
-
 TRIES: Final = 3
 """Payloads that one volunteer must have failed on before its word that a unit cannot be loaded is taken alone."""
 

@@ -10,7 +10,6 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from disio.testing.grid import Grid
 from disio.testing.site import VOLUNTEERING, open_site
 from disio.testing.trial import NATIVE
 from disio.testing.under_test import InBrowser, Native, UnitUnderTest
+from disio.unit.hints import hint
 
 _FIXTURE: Final = "disio_unit"
 _WORDS: Final = ("params", "native")
@@ -66,9 +66,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     for word in marker.kwargs:
         if word not in _WORDS:
-            guess = get_close_matches(word, _WORDS, 1)
-            hint = f"did you mean {guess[0]}?" if guess else f"there are {', '.join(_WORDS)}"
-            raise pytest.UsageError(f"{metafunc.definition.nodeid}: the mark disio takes no {word}; {hint}")
+            raise pytest.UsageError(
+                f"{metafunc.definition.nodeid}: the mark disio takes no {word}; {hint(word, _WORDS)}"
+            )
     native = [NATIVE] if marker.kwargs.get("native", True) else []
     metafunc.parametrize(_FIXTURE, [*native, *browsers_of(metafunc.config)], indirect=True)
 

@@ -5,11 +5,11 @@ Here it is seen that the values are of the right kind; whether they make sense t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final
 
 from disio.errors import UnitError
+from disio.unit.hints import hint
 
 MAX_KEYS: Final = 100
 
@@ -48,9 +48,7 @@ def read_checking(table: Mapping[str, Any], place: str) -> Checking:
     """
     for name in table:
         if name not in CHECKING:
-            guess = get_close_matches(name, CHECKING, 1)
-            hint = f"did you mean {guess[0]}?" if guess else f"there are {', '.join(CHECKING)}"
-            raise UnitError(f"unknown setting {place}{name}; {hint}")
+            raise UnitError(f"unknown setting {place}{name}; {hint(name, CHECKING)}")
     settings: dict[str, Any] = {name: _READERS[name](f"{place}{name}", value) for name, value in table.items()}
     return Checking(**settings)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from disio.errors import UnitError
 from disio.unit.checking import CHECKING, Checking, read_checking
+from disio.unit.hints import hint
 
 MAX_SOURCE_BYTES: Final = 1024 * 1024
 """Limit of a unit's source text; data belongs into payloads and parameters."""
@@ -226,9 +227,7 @@ def read_metadata(source: str, filename: str = "unit.py") -> Metadata:
 def _refuse_unknown(filename: str, prefix: str, table: dict[str, Any], known: Sequence[str]) -> None:
     for key in table:
         if key not in known:
-            guess = get_close_matches(key, known, 1)
-            hint = f"did you mean {guess[0]}?" if guess else f"there are {', '.join(known)}"
-            raise UnitError(f"{filename}: unknown metadata {prefix}{key}; {hint}")
+            raise UnitError(f"{filename}: unknown metadata {prefix}{key}; {hint(key, known)}")
 
 
 def _one_line(filename: str, key: str, value: Any) -> str:

@@ -6,7 +6,7 @@ imported; the part below ``if __name__ == "__main__":`` is its author's own.
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
@@ -100,14 +100,14 @@ def lint(unit: Unit) -> list[Warning]:
     tree = ast.parse(unit.source, unit.filename)
     names = _imports(tree)
     found: set[Warning] = set()
-    executed, _ = _parts(tree)
+    executed, definitions = _parts(tree)
     for one in made(executed, lambda node: _dotted(node, names)):
         if one.bytes > HUGE_BYTES:
             why = "is made by every worker before its first payload; make what is needed in run, or send a data file"
             found.add(Warning(one.line, "globals", one.what, why))
     stated = bool(unit.metadata.dependencies or unit.metadata.packages)
-    defined = dict.fromkeys(_parts(tree)[1], "")
-    for statement in _reachable(tree):
+    defined = dict.fromkeys(definitions, "")
+    for statement in _reachable(executed, definitions):
         own = {**names, **defined, **dict.fromkeys(_parameters(statement), "")}
         for node in ast.walk(statement):
             found.update(_look_at(node, own))
@@ -119,9 +119,8 @@ def lint(unit: Unit) -> list[Warning]:
 # ---- what is looked at -----------------------------------------------------------------------
 
 
-def _reachable(tree: ast.Module) -> Iterator[ast.stmt]:
+def _reachable(executed: Sequence[ast.stmt], definitions: Mapping[str, ast.stmt]) -> Iterator[ast.stmt]:
     """What importing the module executes, and the functions and classes that can be reached by name from the roots."""
-    executed, definitions = _parts(tree)
     yield from executed
     pending = [name for name in _ROOTS if name in definitions]
     pending += [name for statement in executed for name in _names_in(statement) if name in definitions]

@@ -252,7 +252,7 @@ async def test_a_split_that_gives_nothing_is_told(desk: Desk) -> None:
     """Whoever waited for it hears that there was nothing to compute."""
     told = await desk("submit", desk.unit, "-p", "count=0", "--wait")
     assert told.returncode == 0
-    assert told.stderr.endswith("no payloads: split gave none for these parameters\n")
+    assert told.stderr.endswith("nothing was computed: these parameters give no payloads\n")
 
 
 async def test_a_person_is_told_to_which_grid_a_task_went(desk: Desk) -> None:

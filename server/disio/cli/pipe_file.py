@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from disio.cli.resuming import last_line, not_its_own
 from disio.client import Client, Task
 from disio.client.streams import By
 from disio.errors import DisioError, UsageError
@@ -17,7 +18,6 @@ from disio.unit import codec
 from disio.wire.api import encode, from_base64
 from disio.wire.grid import OutcomeView
 
-TAIL_BYTES: Final = 64 * 1024 * 1024
 LINE_BEGIN: Final = b'{"index":'
 
 
@@ -62,17 +62,9 @@ def find_end(client: Client, task: Task, target: Path | None, by: By, *, bare: b
         return -1
     try:
         with target.open("r+b") as file:
-            size = file.seek(0, 2)
-            start = max(0, size - TAIL_BYTES)
-            file.seek(start)
-            tail = file.read()
-            whole, end, rest = tail.rpartition(b"\n")
-            place = (
-                None
-                if bare
-                else _place(client, task, target, by, line=whole.splitlines()[-1] if whole else b"", rest=rest)
-            )
-            file.truncate(start + len(whole) + len(end))
+            end, line, rest = last_line(file)
+            place = None if bare else _place(client, task, target, by, line=line, rest=rest)
+            file.truncate(end)
     except OSError as error:
         raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
     if place is None:
@@ -98,10 +90,7 @@ def _place(client: Client, task: Task, target: Path, by: By, *, line: bytes, res
     seen = msgspec.json.decode(same, type=Seen) if same else Seen(-1)
     result = encode(codec.to_jsonable(from_base64(seen.encoded))) if seen.encoded else b""
     if (seen.index, result) != (place.index, bytes(place.result)):
-        raise UsageError(
-            f"{target} holds another result for payload {place.index} than task {task.id} has: it is another task's, "
-            "or an answer was withdrawn since; name another file with -o"
-        )
+        raise not_its_own(target, task.id, place.index)
     return place
 
 

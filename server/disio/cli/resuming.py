@@ -54,7 +54,7 @@ def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) 
                 if not same.startswith(file.read(len(same) + 1)):
                     raise UsageError(f"{target} is no beginning of the task's results in {kind}; name another with -o")
             elif last(io.BytesIO(same))[1] != row:
-                raise _others(target, task, row.index)
+                raise not_its_own(target, task, row.index)
             file.truncate(end)
     except OSError as error:
         raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
@@ -73,18 +73,19 @@ def check_whole(client: Client, task: str, target: Path, kind: str) -> None:
     index, settled = found
     same = next(client.result_lines(task, after=index - 1, limit=1), None)
     if same is None or (same.index, same.settled) != (index, settled):
-        raise _others(target, task, index)
+        raise not_its_own(target, task, index)
 
 
-def _others(target: Path, task: str, index: int) -> UsageError:
+def not_its_own(target: Path, task: str, index: int) -> UsageError:
+    """The error for a file that has another result for a payload than its task."""
     return UsageError(
         f"{target} holds another result for payload {index} than task {task} has: it is another task's, or an answer "
         "was withdrawn since; name another file with -o, or write this one anew without --resume"
     )
 
 
-def _last_of_lines(file: BinaryIO) -> tuple[int, Row | None]:
-    """Where the last whole line of NDJSON ends, and what it tells."""
+def last_line(file: BinaryIO) -> tuple[int, bytes, bytes]:
+    """Where the last whole line of a file ends, that line (empty: there is none), and what follows it."""
     size = file.seek(0, io.SEEK_END)
     tail = b""
     while size and tail.count(b"\n") < 2:
@@ -93,7 +94,13 @@ def _last_of_lines(file: BinaryIO) -> tuple[int, Row | None]:
         tail = file.read(step) + tail
     end = tail.rfind(b"\n") + 1
     lines = tail[:end].splitlines()
-    return size + end, msgspec.json.decode(lines[-1], type=Row) if lines else None
+    return size + end, lines[-1] if lines else b"", tail[end:]
+
+
+def _last_of_lines(file: BinaryIO) -> tuple[int, Row | None]:
+    """Where the last whole line of NDJSON ends, and what it tells."""
+    end, line, _ = last_line(file)
+    return end, msgspec.json.decode(line, type=Row) if line else None
 
 
 def _last_of_rows(file: BinaryIO) -> tuple[int, Row | None]:

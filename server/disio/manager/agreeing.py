@@ -13,9 +13,9 @@ from disio.manager.feeding import code_of
 from disio.manager.ledger import Ledger
 from disio.manager.sandbox import Comparer, Limits
 from disio.manager.tasks import Task
+from disio.task.reliance import Reliance
 
-_PAIRS_APART: Final = 3
-"""So many pairs of strangers do not send nonsense together before anybody has sent anything sound."""
+_UNLIKE: Final = "they count as different, and so do others like them"
 
 
 class _Lane(NamedTuple):
@@ -65,26 +65,14 @@ async def _compare(ledger: Ledger, task: Task, limits: Limits, waiting: asyncio.
 
 
 class _Comparing:
-    """Where the answers of one task are compared. A context manager.
-
-    Two answers that ``agree`` cannot compare count as different: one of them may be a stranger's nonsense. So nobody
-    can fail a task by an answer. It is ``agree`` that fails it where it has compared nothing soundly so far, and could
-    not for several pairs of volunteers that have no network in common.
-    """
+    """Where a task's answers are compared: in a subprocess, begun anew when it fails. A context manager."""
 
     def __init__(self, ledger: Ledger, task: Task, limits: Limits) -> None:
         self._ledger = ledger
         self._task = task
         self._limits = limits
+        self._reliance = Reliance()
         self._comparer: Comparer | None = None
-        self._works = False
-        """``agree`` has compared two answers soundly."""
-        self._apart: list[set[str]] = []
-        """Networks of pairs of answers that could not be compared, no network twice."""
-        self._rivals: dict[str, set[str]] = {}
-        """By network: with whose answers its own could not be compared, as long as none of its own could be."""
-        self._sound: set[str] = set()
-        """Networks of which an answer could be compared."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,30 +100,25 @@ class _Comparing:
 
     async def _agree(self, answer: Answer, lease: int, other: bytes, own: bytes) -> bool:
         pair = await self._networks(answer.lease, lease)
-        if any(len(self._rivals.get(network, ())) >= _PAIRS_APART for network in pair):
-            return False  # nothing could be made of any answer from there, and each may take long
+        if self._reliance.hopeless(pair):
+            return False
         try:
             same = await (await self._ready()).agree(other, own)
         except UnitError as error:
             await self._stop()
-            self._doubt(pair, f"two answers to payload {answer.payload} cannot be compared: {error}")
+            why = f"two answers to payload {answer.payload} cannot be compared: {error}"
+            if self._reliance.failed(pair):
+                raise UnitError(why) from None
+            self._warn(why)
             return False
-        self._works = True
-        for network in pair:
-            self._sound.add(network)
-            self._rivals.pop(network, None)
+        self._reliance.compared(pair)
         return same
 
-    def _doubt(self, pair: set[str], why: str) -> None:
-        if not self._apart:
-            self._task.warnings.append(f"{why} (they count as different, and so does whatever else is like that)")
+    def _warn(self, why: str) -> None:
+        """Tell of the first such answers, once for a task."""
+        if not any(_UNLIKE in warning for warning in self._task.warnings):
+            self._task.warnings.append(f"{why}; {_UNLIKE}")
             self._ledger.tasks.changed(self._task)
-        if not any(pair & other for other in self._apart):
-            self._apart.append(pair)
-        if not self._works and len(self._apart) >= _PAIRS_APART:
-            raise UnitError(why)
-        for network in pair - self._sound:
-            self._rivals.setdefault(network, set()).update(pair - {network})
 
     async def _networks(self, *leases: int) -> set[str]:
         """Where answers come from: networks, or volunteers of none."""

@@ -19,6 +19,8 @@ from disio.testing.browsers import chromium_flags
 
 WAIT = 60_000
 """Milliseconds; the machine may be busy with other tests."""
+STEADY = {"data-dedicated": "", "data-cpu": "0.3"}
+"""Pauses by themselves, on a busy machine, are no part of these tests."""
 
 
 @dataclass
@@ -132,3 +134,15 @@ async def visit(grid: Grid, chromium: Browser) -> Visits:
 def project_root() -> Path:
     """The checkout."""
     return Path(__file__).parents[3]
+
+
+def question(visit: Visit) -> Any:
+    """The card that asks."""
+    return visit.page.locator("disio-badge section")
+
+
+async def loader(visit: Visits) -> str:
+    """The address of the loader."""
+    async with visit() as visitor:
+        address: str = await visitor.page.evaluate("document.querySelector('script[src]').src")
+        return address

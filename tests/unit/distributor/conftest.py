@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from disio.assets import asset
 from disio.distributor import DistributorConfig, serve
 from disio.filestore import CHUNK_BYTES
 from disio.wire import grid, volunteer
@@ -292,3 +294,18 @@ async def distributor(
         yield running
     finally:
         await running.stop()
+
+
+@pytest.fixture
+async def http(distributor: Distributor) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running distributor that asks for no encodings by itself."""
+    async with httpx.AsyncClient(
+        base_url=distributor.url, headers={"accept-encoding": "identity"}, trust_env=False
+    ) as client:
+        yield client
+
+
+def wasm() -> tuple[str, int]:
+    """Hash and size of the bundle's largest program."""
+    entry = json.loads((asset("bundle") / "bundle.json").read_bytes())["files"]["pyodide.asm.wasm"]
+    return entry["sha256"], entry["size"]

@@ -7,11 +7,8 @@ import enum
 import errno
 import functools
 import importlib
-import json
-import linecache
 import math
 import operator
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,14 +20,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from disio.client import Client
 from disio.client.executor import unit_source
-from disio.client.functions import Program, program_of
+from disio.client.functions import program_of
 from disio.client.remote import RemoteError, RemoteTraceback, error_of
 from disio.client.texts import TravelError
-from disio.errors import UnreachableError
 from disio.unit import codec
-from disio.unit.process import read_frame, write_frame
+
+from .elsewhere import answer_to, call, volunteer_ends  # noqa: F401 - a fixture
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures" / "researcher"))
 work = importlib.import_module("users_package.work")
@@ -38,53 +34,6 @@ work = importlib.import_module("users_package.work")
 OFFSET = 10
 TABLE = {"a": 1}
 LOCK = threading.Lock()
-
-
-@functools.cache
-def volunteer() -> subprocess.Popen[bytes]:
-    """A process that computes as volunteers do, with the executor's unit."""
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "disio.unit.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    params = base64.b64encode(codec.encode({"initializer": None})).decode()
-    info = json.dumps({"filename": "calls.py", "params": params})
-    write_frame(child.stdin, {"do": "open", "info": info}, unit_source((), 60.0).encode())
-    opened = read_frame(child.stdout)
-    assert opened is not None
-    assert opened[0]["failure"] is None
-    return child
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _volunteer_ends() -> Iterator[None]:
-    """The process ends with this module's tests."""
-    yield
-    volunteer().communicate()
-
-
-def call(function: Callable[..., Any], *args: Any, packages: tuple[str, ...] = (), **kwargs: Any) -> Any:
-    """Call a function as a volunteer does: from codec bytes alone."""
-    program = program_of(function, packages)
-    return answer_to(codec.encode([program.digest, program.value, [[args, kwargs]]]), program)
-
-
-def answer_to(data: bytes, program: Program | None = None) -> Any:
-    """What a volunteer answers to the one call in a payload."""
-    child = volunteer()
-    assert child.stdin is not None
-    assert child.stdout is not None
-    write_frame(child.stdin, {"do": "run", "items": json.dumps([[0, len(data)]])}, data)
-    answered = read_frame(child.stdout)
-    assert answered is not None
-    ((outcome, *_),) = json.loads(answered[0]["items"])
-    if outcome:
-        raise AssertionError(answered[1].decode())
-    ((kind, value),) = codec.decode(answered[1])
-    if kind:
-        raise error_of(value, program) if program is not None else AssertionError(value)
-    return value
 
 
 def square(number: int) -> int:
@@ -369,23 +318,6 @@ def test_the_unit_is_one_that_a_manager_takes() -> None:
     assert base64.b64encode(codec.encode({"initializer": None}))
 
 
-def test_functions_of_notebook_cells_travel() -> None:
-    """A cell's source is where IPython puts it; cells use what others defined, and a cell may be run again."""
-
-    def run_cell(number: int, text: str) -> None:
-        name = f"/tmp/ipykernel_1/{number}.py"
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-        exec(compile(text, name, "exec"), notebook)
-
-    notebook: dict[str, Any] = {"__name__": "__main__"}
-    run_cell(1, "import math\nRADIUS = 2\n")
-    run_cell(2, "def area(scale):\n    return math.pi * RADIUS**2 * scale\n")
-    run_cell(3, "half = lambda: area(0.5)\n")
-    assert call(notebook["half"]) == math.pi * 2
-    run_cell(4, "def area(scale):\n    return -scale\n")
-    assert call(notebook["half"]) == -0.5
-
-
 def noted() -> None:
     """Raises an error with notes."""
     error = FileNotFoundError(errno.ENOENT, "not there")
@@ -453,81 +385,3 @@ def test_names_that_a_class_binds_are_no_globals() -> None:
     assert call(inner) == 4
     with pytest.raises(TravelError, match="class Holding's global taken cannot travel"):
         call(lambda: Holding().held())
-
-
-IN_A_NOTEBOOK = """
-import json, sys
-from IPython.core.interactiveshell import InteractiveShell
-from disio.client.functions import Program, program_of
-from disio.client.texts import TravelError
-from disio.unit import codec
-
-shell = InteractiveShell.instance()
-for cell in json.loads(sys.argv[1]):
-    shell.run_cell(cell, store_history=True).raise_error()
-try:
-    program = program_of(shell.user_ns["used"])
-except TravelError as error:
-    sys.exit(str(error))
-sys.stdout.buffer.write(codec.encode([program.digest, program.value, [[[], {}]]]))
-"""
-
-
-def in_a_notebook(*cells: str) -> Any:
-    """What a volunteer answers to a call of the function ``used``, which cells of IPython itself define."""
-    pytest.importorskip("IPython", reason="IPython is not installed")
-    done = subprocess.run(
-        [sys.executable, "-c", IN_A_NOTEBOOK, json.dumps(cells)], capture_output=True, timeout=60, check=False
-    )
-    if done.returncode:
-        raise TravelError(done.stderr.decode())
-    return answer_to(done.stdout)
-
-
-@pytest.mark.parametrize(
-    ("cell", "use", "answer"),
-    [
-        ("class Boom(Exception): pass", "[issubclass(Boom, Exception), Boom.__name__]", [True, "Boom"]),
-        ("class Z: lim = 4", "Z.lim", 4),
-        ("@dataclass\nclass D:\n    a: int\n    b: int = 2\n    c: list = field(default_factory=list)", "D(1).b", 2),
-        ("@dataclass(slots=True)\nclass S:\n    a: int = 3", "S().a", 3),
-        ("class E(enum.Enum):\n    RED = 1\n    BLUE = 'b'", "[E.RED.value, E('b').name]", [1, "BLUE"]),
-        ("class N(NamedTuple):\n    x: int\n    y: int = 7", "N(1).y", 7),
-        ("class G(dict[str, int]):\n    __kept = 5\n    def get(self): return self.__kept", "G().get()", 5),
-        ("class A:\n    def __init__(self): self.n = 6", "A().n", 6),
-    ],
-    ids=lambda value: value.split(":")[0].split()[-1] if isinstance(value, str) else None,
-)
-def test_classes_of_notebook_cells_travel(cell: str, use: str, answer: Any) -> None:
-    """Each kind of class in a cell of its own, whether it has methods or not."""
-    first = "import enum\nfrom dataclasses import dataclass, field\nfrom typing import NamedTuple"
-    assert in_a_notebook(first, cell, f"def used():\n    return {use}") == answer
-
-
-def test_a_class_travels_as_the_cell_that_was_run_last_has_it() -> None:
-    """Of cells that define a class of one name, the one that is in force; also if an older cell was run again."""
-    four, five, used = "class Z: lim = 4", "class Z:\n    lim = 5", "def used():\n    return Z.lim"
-    assert in_a_notebook(four, five, used) == 5
-    assert in_a_notebook(four, five, four, used) == 4
-    computed = "class Z: lim = {n} + 1"
-    assert in_a_notebook(computed.format(n=3), computed.format(n=4), computed.format(n=3), used) == 4
-
-
-def test_a_class_that_no_cell_has_is_refused() -> None:
-    """What was made by exec() is not taken for another class of its name, and no file of Python's own is named."""
-    other = "class Z(dict):\n    lim = 4"
-    made = "exec('import enum\\nclass Z(enum.Enum):\\n    lim = 5')"
-    with pytest.raises(TravelError, match="the source of the class Z is not to be found") as caught:
-        in_a_notebook(other, made, "def used():\n    return Z.lim.value")
-    assert "enum.py" not in str(caught.value)
-
-
-def test_a_blocking_client_is_made_where_an_event_loop_runs() -> None:
-    """As in a notebook: the client without asyncio does not mind that a loop is running."""
-
-    async def cell() -> str:
-        with Client("http://127.0.0.1:9") as client, pytest.raises(UnreachableError) as caught:
-            client.tasks()
-        return str(caught.value)
-
-    assert "disio up" in asyncio.run(cell())

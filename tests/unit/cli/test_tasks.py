@@ -195,13 +195,15 @@ async def test_what_cannot_be_done_is_one_line(desk: Desk, arguments: tuple[str,
     assert says in told.stderr
 
 
-@pytest.mark.parametrize("option", ["--after", "--limit", "--why"])
-async def test_a_number_that_fits_nowhere(desk: Desk, option: str) -> None:
-    """An index or a count outside 64 bits is wrong use, and the option is named."""
-    told = await desk("results", "zzzzzz-1", option, 2**63)
-    assert told.returncode == 2
-    assert told.stderr.startswith("disio: ")
-    assert option in told.stderr
+async def test_a_number_beyond_every_payload(desk: Desk) -> None:
+    """After an index that no payload has comes nothing, a limit above all is none; a vote for it there cannot be."""
+    task = (await desk.computed(2))["id"]
+    after = await desk("results", task, "--after", 2**63)
+    assert (after.returncode, after.stdout, after.stderr) == (0, "", "")
+    limited = await desk("results", task, "--limit", 2**63)
+    assert (limited.returncode, limited.stdout.count("\n")) == (0, 2)
+    why = await desk("results", task, "--why", 2**63)
+    assert (why.returncode, why.stdout, why.stderr) == (2, "", f"disio: no task has a payload {2**63}\n")
 
 
 async def test_a_file_that_cannot_be_written(desk: Desk) -> None:
@@ -245,7 +247,7 @@ async def test_parameters_that_give_no_payloads_are_told(desk: Desk, parameter: 
     told = await desk("submit", desk.unit, "-p", parameter, "--wait")
     assert (told.returncode, "0 / 0 payloads" in told.stdout) == (0, True)
     assert told.stderr.startswith(f"warning squares.py, no payloads: {says}\n")
-    assert told.stderr.count("no payloads") == 1
+    assert told.stderr.count("warning") == 1
 
 
 async def test_a_split_that_gives_nothing_is_told(desk: Desk) -> None:

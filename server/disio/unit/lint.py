@@ -1,7 +1,8 @@
 """What will go wrong with a unit in browsers, seen from its source: warnings, each with its reason. Executes nothing.
 
-Only code that ``run``, ``split`` or ``agree`` can reach by name is looked at, and what the module does when it is
-imported; the part below ``if __name__ == "__main__":`` is its author's own.
+Only code that ``run`` or ``show`` can reach by name is looked at, and what the module does when it is imported; the
+part below ``if __name__ == "__main__":`` is its author's own. ``split`` and ``agree`` run on the manager, in no
+browser: only modules that will be missing there are told.
 """
 
 import ast
@@ -21,7 +22,8 @@ HUGE_ITEMS: Final = 5_000
 HUGE_CHARACTERS: Final = 100_000
 HUGE_BYTES: Final = 8_000_000
 """A larger value that every worker makes as it loads the unit is better made in ``run``, or a data file."""
-_ROOTS: Final[tuple[str, ...]] = ("run", "split", "agree", "show")
+_VOLUNTEERS_ROOTS: Final = ("run", "show")
+_MANAGERS_ROOTS: Final = ("split", "agree")
 
 _CALLS: Final[tuple[tuple[Kind, tuple[str, ...], str], ...]] = (
     (
@@ -107,22 +109,26 @@ def lint(unit: Unit) -> list[Warning]:
             found.add(Warning(one.line, "globals", one.what, why))
     stated = bool(unit.metadata.dependencies or unit.metadata.packages)
     defined = dict.fromkeys(definitions, "")
-    for statement in _reachable(executed, definitions):
+    functions = list(_reachable(_VOLUNTEERS_ROOTS, executed, definitions))
+    seeded = any(_seeds_numpy(node, names) for function in functions for node in ast.walk(function))
+    for statement in [*executed, *functions]:
         own = {**names, **defined, **dict.fromkeys(_parameters(statement), "")}
         for node in ast.walk(statement):
-            found.update(_look_at(node, own))
-            if not isinstance(statement, ast.Try):  # it has another way where the module is missing
-                found.update(_missing_modules(node, stated=stated))
+            found.update(one for one in _look_at(node, own) if not (seeded and _is_numpys_own(one)))
+    for statement in [*executed, *functions, *_reachable(_MANAGERS_ROOTS, (), definitions)]:
+        if not isinstance(statement, ast.Try):  # it has another way where the module is missing
+            found.update(one for node in ast.walk(statement) for one in _missing_modules(node, stated=stated))
     return sorted(found)
 
 
 # ---- what is looked at -----------------------------------------------------------------------
 
 
-def _reachable(executed: Sequence[ast.stmt], definitions: Mapping[str, ast.stmt]) -> Iterator[ast.stmt]:
-    """What importing the module executes, and the functions and classes that can be reached by name from the roots."""
-    yield from executed
-    pending = [name for name in _ROOTS if name in definitions]
+def _reachable(
+    roots: Iterable[str], executed: Sequence[ast.stmt], definitions: Mapping[str, ast.stmt]
+) -> Iterator[ast.stmt]:
+    """The functions and classes that can be reached by name from these roots, or from what importing executes."""
+    pending = [name for name in roots if name in definitions]
     pending += [name for statement in executed for name in _names_in(statement) if name in definitions]
     seen: set[str] = set()
     while pending:
@@ -231,6 +237,17 @@ def _call(node: ast.Call, names: dict[str, str]) -> Iterator[Warning]:
         yield Warning(node.lineno, "files", f"{called}()", why)
     elif called in _ORDERED_BY and node.args and _is_set(node.args[0], names):
         yield Warning(node.lineno, "order", f"{called}() of a set", "may take another order elsewhere; use sorted(...)")
+
+
+def _seeds_numpy(node: ast.AST, names: dict[str, str]) -> bool:
+    # Only functions are asked: after a seed at import, draws depend on which payloads the same worker had before.
+    return isinstance(node, ast.Call) and bool(node.args) and _dotted(node.func, names) == "numpy.random.seed"
+
+
+def _is_numpys_own(warning: Warning) -> bool:
+    """A draw from NumPy's one generator for all."""
+    called = warning.what.removesuffix("()")
+    return called.startswith("numpy.random.") and called not in _SEEDABLE
 
 
 def _reads_a_named_file(node: ast.Call) -> bool:

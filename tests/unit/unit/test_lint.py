@@ -107,6 +107,27 @@ if __name__ == "__main__":
     assert [warning.line for warning in lint(load_unit(source, "unit.py"))] == [3]
 
 
+def test_what_runs_on_the_manager_is_not_judged_as_if_in_a_browser() -> None:
+    """``split`` may read files, and wait, and draw; what both it and ``run`` call is looked at for ``run``."""
+    split = "def split(params):\n    return rows(open('table.csv'), time.time(), uuid.uuid4())\n"
+    source = f"import time\nimport uuid\ndef rows(*of):\n    return [list(set(of))]\n{split}"
+    assert kinds(f"{source}def run(payload):\n    return payload\n") == []
+    assert kinds(f"{source}def run(payload):\n    return rows(payload)\n") == ["order"]
+    missing = "def split(params):\n    import polars\ndef run(payload):\n    return payload\n"
+    assert kinds(missing) == ["imports"]
+
+
+def test_numpys_own_generator_seeded_for_each_payload() -> None:
+    """Then its draws are the same everywhere; seeded at import, they depend on which payloads a worker had before."""
+    draws = "def draw():\n    return np.random.rand(3)\n"
+    seeding = "def run(payload):\n    np.random.seed(payload)\n    return draw()\n"
+    assert kinds(f"import numpy as np\n{draws}{seeding}{PACKAGES}") == []
+    other = seeding.replace("draw()", "np.random.default_rng()")
+    assert kinds(f"import numpy as np\n{other}{PACKAGES}") == ["chance"]
+    at_import = "np.random.seed(1)\ndef run(payload):\n    return draw()\n"
+    assert kinds(f"import numpy as np\n{draws}{at_import}{PACKAGES}") == ["chance"]
+
+
 def test_what_a_module_does_when_imported_counts() -> None:
     """Code at a module's top level is run by every worker."""
     assert kinds("import time\nTABLE = time.time()\ndef run(payload):\n    return payload\n") == ["time"]

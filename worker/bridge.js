@@ -11,6 +11,7 @@ import { measure } from "./distance.js";
 import { BEAT_MS, fall, Pulse } from "./falls.js";
 import { readOptions } from "./options.js";
 import { claim } from "./slots.js";
+import { Tally } from "./tally.js";
 import { Volunteer } from "./volunteer.js";
 
 /** @typedef {import("./channels.js").State} State */
@@ -27,8 +28,8 @@ const FIRST_LOOK_MS = 20_000;
 const LOOK_MS = 300_000;
 
 /**
- * The bundle on its way into the cell: its id, and when it is there.
- * @typedef {{id: Promise<string>, given: Promise<void>}} Loading
+ * The bundle on its way into the cell: its id, when it is there, and how far it is.
+ * @typedef {{id: Promise<string>, given: Promise<void>, tally: Tally, onChange: () => void}} Loading
  */
 
 /**
@@ -40,21 +41,25 @@ const LOOK_MS = 300_000;
 function load(channel, conditions) {
   const allowed = conditions.mayLoad();
   const manifest = allowed.then(fetchManifest);
-  return { id: manifest.then(({ id }) => id), given: allowed.then(() => give(manifest, channel)) };
+  const tally = new Tally(() => loading.onChange());
+  /** @type {Loading} */
+  const loading = { id: manifest.then(({ id }) => id), given: allowed.then(() => give(manifest, channel, tally)), tally, onChange() {} };
+  return loading;
 }
 
 /**
  * @param {Promise<import("./bundle.js").Manifest>} manifest
  * @param {MessageChannel} channel
+ * @param {Tally} tally
  */
-async function give(manifest, { port1, port2 }) {
+async function give(manifest, { port1, port2 }, tally) {
   const cell = openCell();
   const connected = cell.then(async (window) => {
     const snapshot = BUNDLE_FILES.snapshot in (await manifest).files;
     // The cell's origin is opaque, so no other target than "*" can be named; the frame is our own and has one document.
     window.postMessage({ type: "connect", snapshot }, "*", [port2]);
   });
-  await fetchBundle(await manifest, (name, bytes) => port1.postMessage({ type: "file", name, bytes }, [bytes]));
+  await fetchBundle(await manifest, (name, bytes) => port1.postMessage({ type: "file", name, bytes }, [bytes]), tally);
   await connected;
 }
 
@@ -113,6 +118,7 @@ class Bridge {
   #volunteer;
   #options;
   #conditions;
+  #bundle;
   #cluster = new Cluster(location.origin);
 
   /**
@@ -129,6 +135,8 @@ class Bridge {
     this.#cell = cell;
     this.#options = options;
     this.#conditions = conditions;
+    this.#bundle = bundle;
+    bundle.onChange = () => this.#change();
     conditions.mains = options.mains;
     conditions.dedicated = options.dedicated;
     conditions.onChange = () => this.#adapt();
@@ -274,7 +282,7 @@ class Bridge {
     const { ended, paused, connected, uncomputed } = this.#volunteer;
     if (ended) return "failed";
     if (paused || (this.#fallen && this.#paused)) return "paused";
-    if (this.#fallen || !this.#timings.ready || this.#volunteer.progress) return "loading";
+    if (this.#fallen || !this.#timings.ready || this.#volunteer.awaited) return "loading";
     if (uncomputed > 0) return "computing";
     return connected ? "waiting" : "offline";
   }
@@ -291,11 +299,12 @@ class Bridge {
   }
 
   #report() {
-    const { ended, failure, progress, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
+    const { ended, failure, awaited, task, computed: payloads, failed, acknowledged, seconds, memory } = this.#volunteer;
     const counts = { payloads, failed, acknowledged, seconds, memory };
     const [state, timings] = [this.#state(), this.#timings];
     const reason = state === "paused" ? this.#reason : failure;
-    const message = ended || (progress ? `Loading packages: ${progress.map((mb) => mb.toFixed(1)).join(" of ")} MB` : "");
+    const progress = state === "loading" ? readProgress(awaited, this.#bundle.tally) : null;
+    const message = ended || (progress?.megabytes ? `Loading packages: ${progress.megabytes.map((mb) => mb.toFixed(1)).join(" of ")} MB` : "");
     const line = task?.description.trim().split("\n")[0] || task?.name || "";
     /** @type {import("./channels.js").Status} */
     const status = { type: "status", state, reason, message, task: line, ...counts, timings };
@@ -303,6 +312,18 @@ class Bridge {
     const about = { title: task?.name ?? "", description: task?.description ?? "", homepage: task?.homepage ?? "" };
     this.#panel?.draw(status, about, this.#share * this.#options.workers, progress);
   }
+}
+
+/**
+ * How far is what has to be waited for. Of the bundle megabytes are not told: it takes far fewer on its way than here.
+ * @param {Tally | null} awaited what the task needs
+ * @param {Tally} bundle
+ * @returns {import("./panel.js").Progress | null} null: nothing is on its way
+ */
+function readProgress(awaited, bundle) {
+  const { come, wanted } = bundle.wanted ? bundle : (awaited ?? bundle);
+  if (wanted === 0) return null;
+  return { share: come / wanted, megabytes: bundle.wanted ? null : [come / 1e6, wanted / 1e6] };
 }
 
 /**
@@ -344,7 +365,7 @@ function open() {
   const bundle = claim(1).then((slots) => {
     if (slots === 0) return null;
     const loading = load(channel, conditions);
-    for (const promise of Object.values(loading)) promise.catch(() => {}); // told by the bridge, once there is one
+    for (const promise of [loading.id, loading.given]) promise.catch(() => {}); // told by the bridge, once there is one
     return loading;
   });
 

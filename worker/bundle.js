@@ -13,6 +13,8 @@ const LAST = [BUNDLE_FILES.stdlib];
 export const PATIENCE_MS = 900_000;
 /** So long one is asked again that answers, but has not the file. */
 export const SHORT_PATIENCE_MS = 25_000;
+/** A download of which nothing comes for so long is begun anew: the line may be dead, and nobody would be told. */
+const SILENCE_MS = 45_000;
 
 /**
  * @typedef {{sha256: string, size: number}} FileEntry
@@ -33,13 +35,22 @@ export async function fetchManifest() {
  * Fetches everything that the cell needs, and hands over each file as soon as it is here and known to be right.
  * @param {Manifest} manifest
  * @param {(name: string, bytes: ArrayBuffer) => void} give
+ * @param {import("./tally.js").Tally} tally
  * @throws {FileError}
  */
-export async function fetchBundle(manifest, give) {
+export async function fetchBundle(manifest, give, tally) {
+  const wanted = [...FIRST, ...LAST].reduce((sum, name) => sum + (manifest.files[name]?.size ?? 0), 0);
+  await tally.follow(wanted, (onBytes) => fetchParts(manifest, give, onBytes));
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {(name: string, bytes: ArrayBuffer) => void} give
+ * @param {(bytes: number) => void} onBytes
+ */
+async function fetchParts({ files }, give, onBytes) {
   const fetchAll = (/** @type {string[]} */ names) =>
-    Promise.all(
-      names.filter((name) => manifest.files[name]).map(async (name) => give(name, await fetchFile(manifest.files[name].sha256))),
-    );
+    Promise.all(names.filter((name) => files[name]).map(async (name) => give(name, await fetchFile(files[name].sha256, { onBytes }))));
   const source = Promise.all(WORKER_PARTS.map((name) => fetchBytes(new URL(name, import.meta.url).pathname)))
     .then((parts) => new Blob(parts).arrayBuffer())
     .then((bytes) => give(WORKER_SOURCE, bytes));
@@ -50,8 +61,9 @@ export async function fetchBundle(manifest, give) {
 /**
  * How a file is fetched. `origins`: distributors that may have it, the best first, asked for before each try; this bridge's own
  * if it is left out. `onBytes` is told of each piece that comes, and, with a minus, of those that came in vain. `size`: of the file, if
- * it is known. `patience`: milliseconds. `rest`: how a pause is spent.
- * @typedef {{size?: number, origins?: () => string[], onBytes?: (bytes: number) => void, patience?: number, rest?: (ms: number) => Promise<void>}} Way
+ * it is known. `patience`, `silence`: milliseconds. `rest`: how a pause is spent.
+ * @typedef {{size?: number, origins?: () => string[], onBytes?: (bytes: number) => void, patience?: number, silence?: number,
+ *   rest?: (ms: number) => Promise<void>}} Way
  */
 
 /**
@@ -91,17 +103,18 @@ async function isRight(bytes, sha256) {
  * @param {Way} [way]
  * @returns {Promise<ArrayBuffer>}
  */
-async function fetchBytes(path, { origins = () => [""], onBytes, patience = PATIENCE_MS, rest = sleep } = {}) {
+async function fetchBytes(path, { origins = () => [""], onBytes, patience = PATIENCE_MS, silence = SILENCE_MS, rest = sleep } = {}) {
   for (let [attempt, waited] = [1, 0]; ; attempt += 1) {
     const places = origins();
+    const line = new Line(silence);
     let come = 0;
     try {
-      const response = await fetch(places[(attempt - 1) % places.length] + path);
+      const response = await fetch(places[(attempt - 1) % places.length] + path, { signal: line.signal });
       if (!response.ok) throw new FileError(`${path}: the distributor answers ${response.status}`, { cause: response.status });
-      if (!onBytes) return await response.arrayBuffer();
       const count = (/** @type {number} */ bytes) => {
+        line.heard();
         come += bytes;
-        onBytes(bytes);
+        onBytes?.(bytes);
       };
       return await counted(response, count).arrayBuffer();
     } catch (error) {
@@ -110,7 +123,36 @@ async function fetchBytes(path, { origins = () => [""], onBytes, patience = PATI
       waited += wait;
       if (waited > (isFinal(error) ? Math.min(patience, SHORT_PATIENCE_MS) : patience)) throw error;
       await rest(wait);
+    } finally {
+      line.close();
     }
+  }
+}
+
+/** Over which something comes now and then; else its signal aborts. */
+class Line {
+  #controller = new AbortController();
+  #silence;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {number} silence milliseconds */
+  constructor(silence) {
+    this.#silence = silence;
+    this.heard();
+  }
+
+  get signal() {
+    return this.#controller.signal;
+  }
+
+  heard() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(new FileError("nothing came any more")), this.#silence);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
   }
 }
 

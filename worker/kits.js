@@ -3,6 +3,8 @@
  * file once.
  */
 
+import { Tally } from "./tally.js";
+
 /** @typedef {import("./messages.js").Kit} Kit */
 /** @typedef {import("./messages.js").FileRef} FileRef */
 /** @typedef {import("./channels.js").CellKit} CellKit */
@@ -19,16 +21,14 @@ const ROOM_BYTES = 768 * 1024 * 1024;
  */
 
 export class Kits {
-  /** Bytes of the files that are on their way, and how many of them are here. */
-  progress = { wanted: 0, come: 0 };
   /** @type {Map<string, {size: number, uses: number, given: Promise<void>}>} what the cell has, or will soon have */
   #files = new Map();
-  #under = 0;
   #sources;
 
   /** @param {Sources} sources */
   constructor(sources) {
     this.#sources = sources;
+    this.tally = new Tally(sources.onChange);
   }
 
   /** Whether files should be taken back. */
@@ -97,24 +97,8 @@ export class Kits {
    * @param {boolean} isData
    */
   async #fetch(sha256, size, isData) {
-    let come = 0;
-    /** @param {number} bytes so many more */
-    const count = (bytes) => {
-      const more = Math.min(bytes, size - come); // another try begins anew
-      come += more;
-      this.progress.come += more;
-      this.#sources.onChange();
-    };
-    this.#under += 1;
-    this.progress.wanted += size;
-    try {
-      const bytes = await this.#sources.fetchFile(sha256, { size, onBytes: count });
-      if (isData) this.#sources.tellCell({ type: "file", name: sha256, bytes: new Blob([bytes]) });
-      else this.#sources.tellCell({ type: "file", name: sha256, bytes }, [bytes]);
-    } finally {
-      this.#under -= 1;
-      if (this.#under === 0) this.progress = { wanted: 0, come: 0 };
-      this.#sources.onChange();
-    }
+    const bytes = await this.tally.follow(size, (onBytes) => this.#sources.fetchFile(sha256, { size, onBytes }));
+    if (isData) this.#sources.tellCell({ type: "file", name: sha256, bytes: new Blob([bytes]) });
+    else this.#sources.tellCell({ type: "file", name: sha256, bytes }, [bytes]);
   }
 }

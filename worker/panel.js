@@ -31,6 +31,13 @@ const LANGUAGES = ["en", "de", "fr", "es", "ja", "zh"];
  */
 
 /**
+ * How far a download is that has to be waited for.
+ * @typedef {object} Progress
+ * @property {number} share 0 to 1
+ * @property {[come: number, wanted: number] | null} megabytes of what the task needs; null: of what every task needs
+ */
+
+/**
  * The panel's words in a language, those of the site in their place.
  * @param {import("./options.js").Options} options
  * @param {(language: string) => Promise<Record<string, string>>} fetchWords
@@ -96,22 +103,25 @@ export class Panel {
    * @param {Status} status
    * @param {About} about
    * @param {number} share of a core that is used
-   * @param {[come: number, wanted: number] | null} progress megabytes of what the task needs
+   * @param {Progress | null} progress
    */
   draw(status, about, share, progress) {
     this.#status = status;
-    const { main, actions } = this.#parts;
+    const { main, actions, bar } = this.#parts;
     const { state, reason, message, acknowledged, seconds } = status;
     const { language } = this.#options;
     main.dataset.state = state;
-    const count = new Intl.NumberFormat(language, { notation: "compact" }).format(acknowledged);
+    const percent = new Intl.NumberFormat(language, { style: "percent" });
+    const count = progress ? percent.format(progress.share) : new Intl.NumberFormat(language, { notation: "compact" }).format(acknowledged);
     this.#say("state", this.#words(state));
     this.#say("title", this.#words(state));
-    this.#say("count", acknowledged > 0 ? count : "");
-    this.#say("why", progress ? this.#progress(progress) : this.#words(reason) || message);
+    this.#say("count", progress || acknowledged > 0 ? count : "");
+    bar.hidden = !progress;
+    bar.value = progress?.share ?? 0;
+    this.#say("why", progress?.megabytes ? this.#progress(progress.megabytes) : this.#words(reason) || message);
     this.#say("results", new Intl.NumberFormat(language).format(acknowledged));
     this.#say("time", duration(seconds, language));
-    this.#say("share", new Intl.NumberFormat(language, { style: "percent" }).format(share));
+    this.#say("share", percent.format(share));
     this.#say("first", this.#words(state === "failed" ? "retry" : state === "paused" ? "resume" : "pause"));
     actions.dataset.reason = reason;
     this.#parts.first.hidden = state === "paused" && reason !== "visitor";
@@ -232,6 +242,9 @@ function build(words) {
   const what = make("section", "what", label, texts.task, texts.description, make("figure", "", image), link);
   what.ariaLabel = words("about");
   what.hidden = true;
+  const bar = make("progress", "");
+  bar.ariaLabel = words("loading");
+  bar.hidden = true;
   const row = (/** @type {"results" | "time" | "share"} */ name) => make("div", "", make("dt", "", words(name)), texts[name]);
   const stop = make("button", "", words("stop"));
   const actions = make("div", "actions", first, stop);
@@ -239,11 +252,11 @@ function build(words) {
   heading.role = "status";
   heading.style.flex = "1";
   const header = make("header", "", make("span", "dot"), heading, hide);
-  const panel = make("div", "panel", header, texts.why, what, make("dl", "", row("results"), row("time"), row("share")), actions);
+  const panel = make("div", "panel", header, texts.why, bar, what, make("dl", "", row("results"), row("time"), row("share")), actions);
   panel.append(make("p", "sealed", words("sealed")));
   panel.hidden = true;
   const main = make("main", "", make("h1", "unseen", "Disio"), pill, panel);
-  return { main, pill, panel, hide, what, link, image, first, stop, actions, texts };
+  return { main, pill, panel, hide, bar, what, link, image, first, stop, actions, texts };
 }
 
 function chevron() {

@@ -93,10 +93,10 @@ export class Volunteer {
     return this.#outbox.uncomputed;
   }
 
-  /** @returns {[come: number, wanted: number] | null} megabytes of what is fetched before anything can be computed; null: nothing */
-  get progress() {
-    const { wanted, come } = this.#kits.progress;
-    return wanted === 0 || this.#outbox.uncomputed > this.#waiting ? null : [come / 1e6, wanted / 1e6];
+  /** What a task needs and has to be waited for, as nothing else can be computed; null: there is none. */
+  get awaited() {
+    const { tally } = this.#kits;
+    return tally.wanted === 0 || this.#outbox.uncomputed > this.#waiting ? null : tally;
   }
 
   /** Connect, or try again at once. */

@@ -75,7 +75,7 @@ async def test_a_test_run_that_is_killed_leaves_nothing_behind(installed: Path, 
         "import time\n\n\ndef test_forever(disio_grid, disio_browser):\n"
         "    print('at', disio_grid.directory, disio_browser.pid, flush=True)\n    time.sleep(600)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    environment = {**os.environ, "PYTHONPATH": str(installed), "PYTEST_ADDOPTS": ""}  # ours are not the researcher's
     child = await asyncio.create_subprocess_exec(
         *pytest_of_the_sample(project, "-s"), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=environment
     )

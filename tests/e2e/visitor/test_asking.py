@@ -1,11 +1,15 @@
 """A visitor is asked, in words that say what for; agrees, refuses, withdraws; all within reach of everyone."""
 
+import asyncio
 import json
+import re
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 
 from disio.assets import asset
+from disio.bundle import load
+from disio.bundle.snapshot import SNAPSHOT
 from disio.testing import Grid
 
 from .conftest import STEADY, Visits, question
@@ -140,6 +144,27 @@ async def test_the_panel_says_what_failed(visit: Visits) -> None:
         assert "JSON" in (await visitor.status())["message"]
         await visitor.open_panel()
         assert await visitor.bridge.locator(".why").inner_text() == words["files"]
+
+
+async def test_a_first_visit_shows_how_far_it_is(visit: Visits) -> None:
+    """While the runtime comes, badge and panel say how much of it is here; then they do not any more."""
+    come = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    snapshot = load(only=()).manifest.files[SNAPSHOT].sha256
+    async with visit(attributes=STEADY, before=lambda page: page.route(f"**/files/{snapshot}", hold)) as visitor:
+        await question(visitor).locator("button").first.click()
+        await visitor.bridge.locator(".pill .count").filter(has_text=re.compile(r"^[1-9]\d?%$")).wait_for()
+        bar = visitor.bridge.get_by_role("progressbar", name="Getting ready")
+        assert not await bar.is_visible()
+        await visitor.open_panel()
+        assert 0 < await bar.evaluate("bar => bar.value") < 1
+        come.set()
+        await visitor.computing()
+        assert not await bar.is_visible()
 
 
 async def test_a_live_picture(visit: Visits) -> None:

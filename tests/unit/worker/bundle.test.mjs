@@ -56,6 +56,31 @@ test("a distributor that never comes back is given up in the end, a file that it
   assert.ok(waited <= SHORT_PATIENCE_MS, `${waited} ms`);
 });
 
+test("a line that falls silent is given up, before and amid the file, and the file begun anew", async () => {
+  const silent = () => {};
+  const stalled = (/** @type {Answer} */ response) => {
+    response.writeHead(200, { "Content-Length": FILE.length });
+    response.write(FILE.subarray(0, FILE.length / 2));
+  };
+  const { way, requests } = await distributor(silent, stalled, whole);
+  assert.deepEqual(Buffer.from(await fetchFile(SHA256, { ...way, silence: 200 })), FILE);
+  assert.equal(requests(), 3);
+});
+
+test("a line that is slow and never silent is not given up", async () => {
+  const slow = async (/** @type {Answer} */ response) => {
+    response.writeHead(200, { "Content-Length": FILE.length });
+    for (let start = 0; start < FILE.length; start += FILE.length / 10) {
+      response.write(FILE.subarray(start, start + FILE.length / 10));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    response.end();
+  };
+  const { way, requests } = await distributor(slow);
+  assert.deepEqual(Buffer.from(await fetchFile(SHA256, { ...way, silence: 500 })), FILE);
+  assert.equal(requests(), 1);
+});
+
 test("what came of a file that was cut is taken back from what is shown", async () => {
   const { way } = await distributor(half, half, whole);
   let [shown, least] = [0, 0];

@@ -29,13 +29,19 @@ CHROMIUM_FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-component-extensions-with-background-pages",
+    "--disable-features=Translate,OptimizationHints,MediaRouter,AutofillServerCommunication",
+    "--disable-breakpad",
+    "--metrics-recording-only",
+    "--mute-audio",
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
     "--password-store=basic",
     "--use-mock-keychain",
 )
-"""No traffic of the browser's own, and no slowing down of pages that nobody looks at."""
+"""No traffic or work of the browser's own, and no slowing down of pages that nobody looks at."""
 
 _PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
@@ -105,6 +111,15 @@ _FIREFOX_PREFERENCES: Final = "".join(
     f'user_pref("{name}", {value});\n'
     for name, value in {
         "browser.shell.checkDefaultBrowser": "false",
+        "browser.aboutwelcome.enabled": "false",
+        "browser.newtabpage.enabled": "false",
+        "browser.startup.page": "0",
+        "browser.topsites.contile.enabled": "false",
+        "browser.search.update": "false",
+        "browser.region.update.enabled": "false",
+        "browser.tabs.remote.separatePrivilegedContentProcess": "false",
+        "dom.ipc.processPrelaunch.enabled": "false",
+        "extensions.getAddons.cache.enabled": "false",
         "datareporting.policy.dataSubmissionEnabled": "false",
         "toolkit.telemetry.enabled": "false",
         "app.update.enabled": "false",

@@ -157,7 +157,8 @@ async def test_a_first_visit_shows_how_far_it_is(visit: Visits) -> None:
     snapshot = load(only=()).manifest.files[SNAPSHOT].sha256
     async with visit(attributes=STEADY, before=lambda page: page.route(f"**/files/{snapshot}", hold)) as visitor:
         await question(visitor).locator("button").first.click()
-        await visitor.bridge.locator(".pill .count").filter(has_text=re.compile(r"^[1-9]\d?%$")).wait_for()
+        badge = visitor.page.frame_locator("disio-badge iframe")  # which comes a little after the click
+        await badge.locator(".pill .count").filter(has_text=re.compile(r"^[1-9]\d?%$")).wait_for()
         bar = visitor.bridge.get_by_role("progressbar", name="Getting ready")
         assert not await bar.is_visible()
         await visitor.open_panel()

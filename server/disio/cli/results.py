@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Final, Literal
 
 import msgspec
 import typer
@@ -22,6 +23,7 @@ from disio.figures import counted
 from disio.unit import codec
 from disio.wire.api import MAX_INTEGER
 
+PIECE_BYTES: Final = 1024 * 1024
 Format = Literal["ndjson", "csv", "sqlite", "parquet", "npy", "npz"]
 
 
@@ -86,13 +88,7 @@ def results(
         elif target is not None and format in FORMATS:
             _write_file(client, task, format, target, after=after, limit=limit, resume=resume)
         else:
-            last = -1
-            if resume and target is not None and target.exists():
-                last = find_end(client, task, target, format, after=after)
-            chunks = client.stream(task, "results", format=format, after=max(after, last), limit=limit)
-            if last >= 0 and format == "csv":
-                chunks = _without_head(chunks)
-            write_chunks(chunks, target, append=last >= 0)
+            _write_text(client, task, format, target, after=after, limit=limit, resume=resume)
 
 
 def _check_options(
@@ -114,6 +110,37 @@ def _check_options(
         raise UsageError(f"no task has a payload {why}")
 
 
+def _write_text(
+    client: Client, task: str, kind: str, target: Path | None, *, after: int, limit: int | None, resume: bool
+) -> None:
+    """Write lines or CSV, or go on with them.
+
+    A file in which rows before its last one may be missing is made anew beside it, from the first of those on: an
+    interruption loses nothing of it.
+    """
+    if not resume or target is None or not target.exists():
+        return write_chunks(client.stream(task, "results", format=kind, after=after, limit=limit), target)
+    found = find_end(client, task, target, kind, after=after)
+    more = None if limit is None else min(limit + found.beyond, MAX_INTEGER)
+    chunks = client.stream(task, "results", format=kind, after=found.sound, limit=more)
+    if found.sound_end and kind == "csv":
+        chunks = _without_head(chunks)
+    if not found.beyond:
+        return write_chunks(chunks, target, append=found.sound_end > 0)
+    place = target.with_name(f"{target.name}.partial")
+    with target.open("rb") as file:
+        write_chunks(chain(_first_bytes(file, found.sound_end), chunks), place)
+    place.replace(target)
+    return None
+
+
+def _first_bytes(file: BinaryIO, count: int) -> Iterator[bytes]:
+    """So many bytes of a file, in pieces."""
+    while count and (piece := file.read(min(count, PIECE_BYTES))):
+        count -= len(piece)
+        yield piece
+
+
 def _write_file(
     client: Client, task: str, kind: str, target: Path, *, after: int, limit: int | None, resume: bool
 ) -> None:
@@ -126,7 +153,8 @@ def _write_file(
     elif kind != "sqlite" and target.exists():
         check_whole(client, task, target, kind)
     with Copy(place, task) as copy:
-        copy.add(client.result_lines(task, after=max(after, copy.last), limit=limit))
+        sound, beyond = copy.sound(after)
+        copy.add(client.result_lines(task, after=sound, limit=None if limit is None else limit + beyond))
         if kind != "sqlite":
             try:
                 export(copy, kind, target)

@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -27,8 +28,31 @@ class Row(msgspec.Struct, frozen=True):
     settled: int
 
 
-def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) -> int:
-    """The index in the last whole row of a file of text; what was cut off after it is taken away.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file of results holds.
+
+    Answers are not accepted in the order of payloads: some may have come since of payloads before the file's last one.
+    """
+
+    end: int
+    """Bytes up to the end of the last whole row."""
+    row: Row | None
+    """That row."""
+    sound_end: int
+    """Bytes up to the end of the rows before which none is missing, the heading of CSV too; 0: there are none."""
+    sound: int
+    """The index in the last one of those."""
+    beyond: int
+    """Rows after it."""
+
+
+class _Index(msgspec.Struct, frozen=True):
+    index: int
+
+
+def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) -> Found:
+    """Where a file of text can be gone on with; what was cut off after its last whole row is taken away.
 
     Args:
         client: the task's rows are fetched by it, to compare.
@@ -40,25 +64,26 @@ def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) 
     Raises:
         UsageError: it is no file of results in this format, or of another task; the file is as it was.
     """
-    last = _last_of_rows if kind == "csv" else _last_of_lines
+    find = _find_in_csv if kind == "csv" else _find_in_lines
     try:
         with target.open("r+b") as file:
             try:
-                end, row = last(file)
+                found = find(file, after)
             except (ValueError, LookupError, TypeError, csv.Error, msgspec.DecodeError):
                 raise UsageError(f"{target} is no file of results in {kind}; name another with -o") from None
+            row = found.row
             since = after if row is None else row.index - 1
             same = b"".join(client.stream(task, "results", format=kind, after=since, limit=1))
             if row is None:
                 file.seek(0)
                 if not same.startswith(file.read(len(same) + 1)):
                     raise UsageError(f"{target} is no beginning of the task's results in {kind}; name another with -o")
-            elif last(io.BytesIO(same))[1] != row:
+            elif find(io.BytesIO(same), after).row != row:
                 raise not_its_own(target, task, row.index)
-            file.truncate(end)
+            file.truncate(found.end)
     except OSError as error:
         raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
-    return -1 if row is None else row.index
+    return found
 
 
 def check_whole(client: Client, task: str, target: Path, kind: str) -> None:
@@ -97,15 +122,25 @@ def last_line(file: BinaryIO) -> tuple[int, bytes, bytes]:
     return size + end, lines[-1] if lines else b"", tail[end:]
 
 
-def _last_of_lines(file: BinaryIO) -> tuple[int, Row | None]:
-    """Where the last whole line of NDJSON ends, and what it tells."""
-    end, line, _ = last_line(file)
-    return end, msgspec.json.decode(line, type=Row) if line else None
+def _find_in_lines(file: BinaryIO, after: int) -> Found:
+    """What NDJSON holds, a row in each line."""
+    end = sound_end = beyond = 0
+    sound, last = after, b""
+    for line in file:
+        if not line.endswith(b"\n"):
+            break
+        end, last = end + len(line), line
+        if beyond == 0 and msgspec.json.decode(line, type=_Index).index == sound + 1:
+            sound_end, sound = end, sound + 1
+        else:
+            beyond += 1
+    return Found(end, msgspec.json.decode(last, type=Row) if last else None, sound_end, sound, beyond)
 
 
-def _last_of_rows(file: BinaryIO) -> tuple[int, Row | None]:
-    """Where the last whole row of CSV ends, and what it tells; read from the start, as cells may have lines."""
-    end = position = 0
+def _find_in_csv(file: BinaryIO, after: int) -> Found:
+    """What CSV holds, whose cells may have lines."""
+    end = position = sound_end = beyond = 0
+    sound = after
     found: list[str] | None = None
 
     def lines() -> Iterator[str]:
@@ -120,9 +155,14 @@ def _last_of_rows(file: BinaryIO) -> tuple[int, Row | None]:
     heading = next(rows, [])
     with suppress(csv.Error):  # cut off in the middle of a cell
         for row in rows:
-            if len(row) == len(heading):
-                end, found = position, row
+            if len(row) != len(heading):
+                continue
+            end, found = position, row
+            if beyond == 0 and int(row[heading.index("index")]) == sound + 1:
+                sound_end, sound = end, sound + 1
+            else:
+                beyond += 1
     if found is None:
-        return end, None
+        return Found(end, None, 0, after, 0)
     index, payload, result, settled = (found[heading.index(name)] for name in _CSV_IDENTITY)
-    return end, Row(int(index), payload, result, int(settled))
+    return Found(end, Row(int(index), payload, result, int(settled)), sound_end, sound, beyond)

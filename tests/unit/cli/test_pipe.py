@@ -258,6 +258,54 @@ async def test_results_as_files_are_gone_on_with(grid: Grid, tmp_path: Path) -> 
     assert (status, "name the file with -o" in complaints) == (2, True)
 
 
+@pytest.mark.parametrize("missing", [(0,), (3, 4, 7), (0, 8)])
+@pytest.mark.parametrize("kind", ["ndjson", "csv", "sqlite"])
+async def test_answers_that_come_out_of_order_are_added(
+    grid: Grid, tmp_path: Path, kind: str, missing: tuple[int, ...]
+) -> None:
+    """What was accepted after a file was written, of payloads before its last one, is put in its place."""
+    task = await grid.client.submit(grid.directory / "unit.py", {"payloads": ["two\nlines", *range(12)]})
+    await task.wait(timeout=30)
+
+    async def write(target: Path, *more: object) -> None:
+        status, _, complaints = await disio(grid, "results", task.id, "--format", kind, "-o", target, *more)
+        assert status == 0, complaints
+
+    target, begun = tmp_path / "whole", tmp_path / "begun"
+    await write(target)
+    if kind == "sqlite":
+        begun.write_bytes(target.read_bytes())
+        with closing(sqlite3.connect(begun)) as connection, connection:
+            connection.execute(f"DELETE FROM results WHERE idx IN ({','.join(map(str, missing))})")
+    else:
+        head, *rows = await rows_of(grid, task.id, kind)
+        begun.write_bytes(b"".join([head, *(row for index, row in enumerate(rows) if index not in missing)]))
+    await write(begun, "--resume", "--limit", 1)
+    await write(begun, "--resume")
+    if kind == "sqlite":
+        with closing(sqlite3.connect(begun)) as one, closing(sqlite3.connect(target)) as other:
+            query = "SELECT * FROM results ORDER BY idx"
+            assert one.execute(query).fetchall() == other.execute(query).fetchall()
+    else:
+        assert begun.read_bytes() == target.read_bytes()
+    assert not (tmp_path / "begun.partial").exists()
+
+
+async def rows_of(grid: Grid, task: str, kind: str) -> list[bytes]:
+    """A heading (of NDJSON an empty one), then the rows, each by itself."""
+    rows, head = [], b""
+    for index in range(13):
+        (path := grid.directory / "row").unlink(missing_ok=True)
+        more = ("--format", kind, "--after", index - 1, "--limit", 1, "-o", path)
+        assert (await disio(grid, "results", task, *more))[0] == 0
+        row = path.read_bytes()
+        if kind == "csv":
+            head, _, row = row.partition(b"\n")
+            head += b"\n"
+        rows.append(row)
+    return [head, *rows]
+
+
 async def test_files_of_others_are_not_gone_on_with(grid: Grid, tmp_path: Path) -> None:
     """--resume refuses a file of another task, or of another format, and leaves it as it was; its own goes on."""
     first, second = [

@@ -79,11 +79,14 @@ class Copy:
         count: int = _queries.count_results(self._connection)
         return count
 
-    @property
-    def last(self) -> int:
-        """The largest index; -1 if there is none."""
-        last = _queries.get_last(self._connection)
-        return -1 if last is None else last
+    def sound(self, after: int) -> tuple[int, int]:
+        """The index after ``after`` up to which no result is missing, and how many come after it.
+
+        Answers are not accepted in the order of payloads: others before the last one may have come since.
+        """
+        index = _queries.get_sound(self._connection, after=after)
+        sound = after if index is None else index
+        return sound, _queries.count_beyond(self._connection, index=sound)
 
     def add(self, lines: Iterable[api.ResultLine]) -> None:
         """Copy results, in groups: an interruption costs one group at most.

@@ -35,9 +35,16 @@ INSERT INTO about (task) VALUES (:task);
 -- Everything that there was is here.
 UPDATE about SET complete = 1;
 
--- name: get_last()$
--- The largest index.
-SELECT max(idx) FROM results;
+-- name: get_sound(after)$
+-- The index up to which none is missing since this one; null if the next one is.
+SELECT min(idx) FROM results AS this
+WHERE idx > :after
+    AND EXISTS (SELECT 1 FROM results WHERE idx = :after + 1)
+    AND NOT EXISTS (SELECT 1 FROM results WHERE idx = this.idx + 1);
+
+-- name: count_beyond(index)$
+-- How many come after an index.
+SELECT count(*) FROM results WHERE idx > :index;
 
 -- name: count_results()$
 -- How many there are.

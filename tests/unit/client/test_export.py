@@ -53,7 +53,7 @@ def test_a_copy_goes_on_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "copy.sqlite"
     with Copy(path, "mgr-1") as copy:
         copy.add(lines(lambda n: (n, 2j), count=10))
-        assert copy.last == 9
+        assert [copy.sound(after) for after in (-1, 3, 12)] == [(2, 6), (9, 0), (12, 0)]
     with Copy(path, "mgr-1") as copy:
         copy.add(lines(lambda n: (n, 2j), first=8))
         copy.finish()

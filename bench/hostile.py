@@ -133,7 +133,7 @@ async def flood(port: int, count: int, number: int) -> list[bool]:
 
 def decoded(count: int, number: int) -> int:
     """Put so many mutated frames before the decoder, which may raise one error only; how many it took for messages."""
-    forge = Forge(number, frames(min(count // 4, 2000), number))
+    forge = Forge(number, frames(min(count, 2000), number))
     taken = 0
     for _ in range(count):
         try:

@@ -29,7 +29,7 @@ const LOOK_MS = 300_000;
 
 /**
  * The bundle on its way into the cell: its id, when it is there, and how far it is.
- * @typedef {{id: Promise<string>, given: Promise<void>, tally: Tally, onChange: () => void}} Loading
+ * @typedef {{id: Promise<string>, given: Promise<void>, tally: Tally}} Loading
  */
 
 /**
@@ -41,10 +41,8 @@ const LOOK_MS = 300_000;
 function load(channel, conditions) {
   const allowed = conditions.mayLoad();
   const manifest = allowed.then(fetchManifest);
-  const tally = new Tally(() => loading.onChange());
-  /** @type {Loading} */
-  const loading = { id: manifest.then(({ id }) => id), given: allowed.then(() => give(manifest, channel, tally)), tally, onChange() {} };
-  return loading;
+  const tally = new Tally();
+  return { id: manifest.then(({ id }) => id), given: allowed.then(() => give(manifest, channel, tally)), tally };
 }
 
 /**
@@ -136,7 +134,7 @@ class Bridge {
     this.#options = options;
     this.#conditions = conditions;
     this.#bundle = bundle;
-    bundle.onChange = () => this.#change();
+    bundle.tally.onChange = () => this.#change();
     conditions.mains = options.mains;
     conditions.dedicated = options.dedicated;
     conditions.onChange = () => this.#adapt();
@@ -321,9 +319,8 @@ class Bridge {
  * @returns {import("./panel.js").Progress | null} null: nothing is on its way
  */
 function readProgress(awaited, bundle) {
-  const { come, wanted } = bundle.wanted ? bundle : (awaited ?? bundle);
-  if (wanted === 0) return null;
-  return { share: come / wanted, megabytes: bundle.wanted ? null : [come / 1e6, wanted / 1e6] };
+  if (bundle.wanted) return { share: bundle.come / bundle.wanted, megabytes: null };
+  return awaited && { share: awaited.come / awaited.wanted, megabytes: [awaited.come / 1e6, awaited.wanted / 1e6] };
 }
 
 /**

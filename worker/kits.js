@@ -21,6 +21,8 @@ const ROOM_BYTES = 768 * 1024 * 1024;
  */
 
 export class Kits {
+  /** Files that are on their way. */
+  tally = new Tally();
   /** @type {Map<string, {size: number, uses: number, given: Promise<void>}>} what the cell has, or will soon have */
   #files = new Map();
   #sources;
@@ -28,7 +30,7 @@ export class Kits {
   /** @param {Sources} sources */
   constructor(sources) {
     this.#sources = sources;
-    this.tally = new Tally(sources.onChange);
+    this.tally.onChange = sources.onChange;
   }
 
   /** Whether files should be taken back. */

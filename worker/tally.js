@@ -5,13 +5,9 @@ export class Tally {
   wanted = 0;
   /** So many of them are here. */
   come = 0;
+  /** More has come, or a download has ended. */
+  onChange = () => {};
   #under = 0;
-  #onChange;
-
-  /** @param {() => void} onChange more has come */
-  constructor(onChange) {
-    this.#onChange = onChange;
-  }
 
   /**
    * Count in what one download brings, until it has ended; with the last one the count begins anew.
@@ -29,12 +25,12 @@ export class Tally {
         const more = Math.min(bytes, size - come);
         come += more;
         this.come += more;
-        this.#onChange();
+        this.onChange();
       });
     } finally {
       this.#under -= 1;
       if (this.#under === 0) this.wanted = this.come = 0;
-      this.#onChange();
+      this.onChange();
     }
   }
 }

@@ -1,6 +1,7 @@
 """The file, or stream, of results that ``disio map`` writes: its lines, where it ends, whose it is."""
 
 import contextlib
+import io
 import os
 import stat
 import sys
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from disio.cli.resuming import last_line, not_its_own
+from disio.cli.resuming import not_its_own
 from disio.client import Client, Task
 from disio.client.streams import By
 from disio.errors import DisioError, UsageError
@@ -18,6 +19,7 @@ from disio.unit import codec
 from disio.wire.api import encode, from_base64
 from disio.wire.grid import OutcomeView
 
+TAIL_BYTES: Final = 1024 * 1024
 LINE_BEGIN: Final = b'{"index":'
 
 
@@ -62,7 +64,7 @@ def find_end(client: Client, task: Task, target: Path | None, by: By, *, bare: b
         return -1
     try:
         with target.open("r+b") as file:
-            end, line, rest = last_line(file)
+            end, line, rest = _last_line(file)
             place = None if bare else _place(client, task, target, by, line=line, rest=rest)
             file.truncate(end)
     except OSError as error:
@@ -70,6 +72,19 @@ def find_end(client: Client, task: Task, target: Path | None, by: By, *, bare: b
     if place is None:
         return -1
     return place.index if by == "index" else place.settled
+
+
+def _last_line(file: BinaryIO) -> tuple[int, bytes, bytes]:
+    """Where the last whole line of a file ends, that line (empty: there is none), and what follows it."""
+    size = file.seek(0, io.SEEK_END)
+    tail = b""
+    while size and tail.count(b"\n") < 2:
+        step = min(size, TAIL_BYTES)
+        size = file.seek(size - step)
+        tail = file.read(step) + tail
+    end = tail.rfind(b"\n") + 1
+    lines = tail[:end].splitlines()
+    return size + end, lines[-1] if lines else b"", tail[end:]
 
 
 def _place(client: Client, task: Task, target: Path, by: By, *, line: bytes, rest: bytes) -> Place | None:

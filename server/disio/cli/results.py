@@ -12,7 +12,7 @@ import typer
 
 from disio.cli import output
 from disio.cli.commands import JsonOption, UrlOption
-from disio.cli.resuming import check_whole, find_end
+from disio.cli.resuming import check_whole, failed_of, find_end
 from disio.cli.tasks import TaskArgument
 from disio.cli.votes import show_votes
 from disio.client import Client
@@ -107,7 +107,7 @@ def _check_options(
     if resume and others:
         raise UsageError("--resume is for results; failures, answers and votes are written anew each time")
     if why is not None and why > MAX_INTEGER:
-        raise UsageError(f"no task has a payload {why}")
+        raise UsageError(f"no task has a payload {why}; --why takes the index of one")
 
 
 def _write_text(
@@ -121,17 +121,24 @@ def _write_text(
     if not resume or target is None or not target.exists():
         return write_chunks(client.stream(task, "results", format=kind, after=after, limit=limit), target)
     found = find_end(client, task, target, kind, after=after)
-    more = None if limit is None else min(limit + found.beyond, MAX_INTEGER)
-    chunks = client.stream(task, "results", format=kind, after=found.sound, limit=more)
+    chunks = client.stream(task, "results", format=kind, after=found.sound, limit=_beside(limit, found.beyond))
     if found.sound_end and kind == "csv":
         chunks = _without_head(chunks)
     if not found.beyond:
         return write_chunks(chunks, target, append=found.sound_end > 0)
     place = target.with_name(f"{target.name}.partial")
-    with target.open("rb") as file:
-        write_chunks(chain(_first_bytes(file, found.sound_end), chunks), place)
-    place.replace(target)
+    try:
+        with target.open("rb") as file:
+            write_chunks(chain(_first_bytes(file, found.sound_end), chunks), place)
+        place.replace(target)
+    finally:
+        place.unlink(missing_ok=True)
     return None
+
+
+def _beside(limit: int | None, beyond: int) -> int | None:
+    """The limit for a stream in which so many come again that are there."""
+    return None if limit is None else min(limit + beyond, MAX_INTEGER)
 
 
 def _first_bytes(file: BinaryIO, count: int) -> Iterator[bytes]:
@@ -154,7 +161,9 @@ def _write_file(
         check_whole(client, task, target, kind)
     with Copy(place, task) as copy:
         sound, beyond = copy.sound(after)
-        copy.add(client.result_lines(task, after=sound, limit=None if limit is None else limit + beyond))
+        if beyond:
+            sound, beyond = copy.sound(after, failed_of(client, task))
+        copy.add(client.result_lines(task, after=sound, limit=_beside(limit, beyond)))
         if kind != "sqlite":
             try:
                 export(copy, kind, target)

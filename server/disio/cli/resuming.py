@@ -3,9 +3,10 @@
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,7 +16,6 @@ from disio.client import Client
 from disio.client.export import last_row
 from disio.errors import UsageError
 
-TAIL_BYTES: Final = 1024 * 1024
 _CSV_IDENTITY: Final = ("index", "payload", "result", "settled")
 
 
@@ -42,7 +42,7 @@ class Found:
     sound_end: int
     """Bytes up to the end of the rows before which none is missing, the heading of CSV too; 0: there are none."""
     sound: int
-    """The index in the last one of those."""
+    """The index up to which none is missing."""
     beyond: int
     """Rows after it."""
 
@@ -64,11 +64,10 @@ def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) 
     Raises:
         UsageError: it is no file of results in this format, or of another task; the file is as it was.
     """
-    find = _find_in_csv if kind == "csv" else _find_in_lines
     try:
         with target.open("r+b") as file:
             try:
-                found = find(file, after)
+                found = _find(file, kind, after)
             except (ValueError, LookupError, TypeError, csv.Error, msgspec.DecodeError):
                 raise UsageError(f"{target} is no file of results in {kind}; name another with -o") from None
             row = found.row
@@ -78,8 +77,11 @@ def find_end(client: Client, task: str, target: Path, kind: str, *, after: int) 
                 file.seek(0)
                 if not same.startswith(file.read(len(same) + 1)):
                     raise UsageError(f"{target} is no beginning of the task's results in {kind}; name another with -o")
-            elif find(io.BytesIO(same), after).row != row:
+            elif _find(io.BytesIO(same), kind, after).row != row:
                 raise not_its_own(target, task, row.index)
+            if found.beyond:
+                file.seek(0)
+                found = _find(file, kind, after, failed_of(client, task))
             file.truncate(found.end)
     except OSError as error:
         raise UsageError(f"{target} cannot be gone on with: {error.strerror}") from None
@@ -109,39 +111,38 @@ def not_its_own(target: Path, task: str, index: int) -> UsageError:
     )
 
 
-def last_line(file: BinaryIO) -> tuple[int, bytes, bytes]:
-    """Where the last whole line of a file ends, that line (empty: there is none), and what follows it."""
-    size = file.seek(0, io.SEEK_END)
-    tail = b""
-    while size and tail.count(b"\n") < 2:
-        step = min(size, TAIL_BYTES)
-        size = file.seek(size - step)
-        tail = file.read(step) + tail
-    end = tail.rfind(b"\n") + 1
-    lines = tail[:end].splitlines()
-    return size + end, lines[-1] if lines else b"", tail[end:]
+def failed_of(client: Client, task: str) -> frozenset[int]:
+    """The payloads of which no result is missing, as they have failed."""
+    return frozenset(failure.index for failure in client.failures(task))
 
 
-def _find_in_lines(file: BinaryIO, after: int) -> Found:
-    """What NDJSON holds, a row in each line."""
+def _find(file: BinaryIO, kind: str, after: int, failed: Container[int] = ()) -> Found:
+    rows = _rows_of_csv(file) if kind == "csv" else _rows_of_lines(file)
     end = sound_end = beyond = 0
-    sound, last = after, b""
-    for line in file:
-        if not line.endswith(b"\n"):
-            break
-        end, last = end + len(line), line
-        if beyond == 0 and msgspec.json.decode(line, type=_Index).index == sound + 1:
-            sound_end, sound = end, sound + 1
+    sound, read = after, None
+    for end, index, read in rows:  # noqa: B007 - those of the last one are told
+        while beyond == 0 and sound + 1 in failed:
+            sound += 1
+        if beyond == 0 and index <= sound + 1:
+            sound, sound_end = max(sound, index), end
         else:
             beyond += 1
-    return Found(end, msgspec.json.decode(last, type=Row) if last else None, sound_end, sound, beyond)
+    return Found(end, None if read is None else read(), sound_end, sound, beyond)
 
 
-def _find_in_csv(file: BinaryIO, after: int) -> Found:
-    """What CSV holds, whose cells may have lines."""
-    end = position = sound_end = beyond = 0
-    sound = after
-    found: list[str] | None = None
+def _rows_of_lines(file: BinaryIO) -> Iterator[tuple[int, int, Callable[[], Row]]]:
+    """NDJSON, a row in each line: where it ends, its index, and what reads the whole of it."""
+    end = 0
+    for line in file:
+        if not line.endswith(b"\n"):
+            return
+        end += len(line)
+        yield end, msgspec.json.decode(line, type=_Index).index, partial(msgspec.json.decode, line, type=Row)
+
+
+def _rows_of_csv(file: BinaryIO) -> Iterator[tuple[int, int, Callable[[], Row]]]:
+    """The same of CSV, whose cells may have lines."""
+    position = 0
 
     def lines() -> Iterator[str]:
         nonlocal position
@@ -155,14 +156,10 @@ def _find_in_csv(file: BinaryIO, after: int) -> Found:
     heading = next(rows, [])
     with suppress(csv.Error):  # cut off in the middle of a cell
         for row in rows:
-            if len(row) != len(heading):
-                continue
-            end, found = position, row
-            if beyond == 0 and int(row[heading.index("index")]) == sound + 1:
-                sound_end, sound = end, sound + 1
-            else:
-                beyond += 1
-    if found is None:
-        return Found(end, None, 0, after, 0)
-    index, payload, result, settled = (found[heading.index(name)] for name in _CSV_IDENTITY)
-    return Found(end, Row(int(index), payload, result, int(settled)), sound_end, sound, beyond)
+            if len(row) == len(heading):
+                yield position, int(row[heading.index("index")]), partial(_row_of_cells, heading, row)
+
+
+def _row_of_cells(heading: list[str], row: list[str]) -> Row:
+    index, payload, result, settled = (row[heading.index(name)] for name in _CSV_IDENTITY)
+    return Row(int(index), payload, result, int(settled))

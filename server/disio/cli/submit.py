@@ -118,6 +118,10 @@ def submit(
         raise typer.Exit(1)
 
 
+def _is_of_no_payloads(warning: str) -> bool:
+    return warning.startswith("no payloads")
+
+
 def _tell_preparing(what: str) -> None:
     if output.err.is_terminal:
         output.err.print(f"[dim]{what}[/]")
@@ -131,8 +135,8 @@ def _tell(task: Task, *, as_json: bool, ended: bool) -> None:
         output.out.out(task.id, highlight=False)
     else:
         output.out.print(f"{task.id} {output.state(task)}: {output.payloads(task)} payloads accepted")
-        if not task.payloads and task.state == "finished":
-            output.err.print("nothing was computed: these parameters give no payloads")
+        if not task.payloads and task.state == "finished" and not any(map(_is_of_no_payloads, task.warnings)):
+            output.err.print("no payloads: split gave none for these parameters")
         if task.error:
             output.err.print(task.error, markup=False)
         if task.failed:

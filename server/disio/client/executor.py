@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
@@ -182,8 +183,10 @@ def unit_source(dependencies: Sequence[str], timeout: float) -> str:
     """The source of an executor's work unit.
 
     Raises:
-        UsageError: a dependency is no text of one line, or they are no list.
+        UsageError: a dependency is no text of one line, or they are no list; or the time limit is none.
     """
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < math.inf:
+        raise UsageError(f"the timeout {timeout!r} is no time limit; give seconds, more than 0")
     if isinstance(dependencies, str | bytes):
         raise UsageError(f"dependencies are a list; write it like [{dependencies!r}]")
     for dependency in dependencies:

@@ -29,19 +29,13 @@ CHROMIUM_FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-default-apps",
-    "--disable-extensions",
-    "--disable-component-extensions-with-background-pages",
-    "--disable-features=Translate,OptimizationHints,MediaRouter,AutofillServerCommunication",
-    "--disable-breakpad",
-    "--metrics-recording-only",
-    "--mute-audio",
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
     "--password-store=basic",
     "--use-mock-keychain",
 )
-"""No traffic or work of the browser's own, and no slowing down of pages that nobody looks at."""
+"""No traffic of the browser's own, and no slowing down of pages that nobody looks at."""
 
 _PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),

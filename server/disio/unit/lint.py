@@ -6,6 +6,7 @@ browser: only modules that will be missing there are told.
 """
 
 import ast
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,11 +111,13 @@ def lint(unit: Unit) -> list[Warning]:
     stated = bool(unit.metadata.dependencies or unit.metadata.packages)
     defined = dict.fromkeys(definitions, "")
     functions = list(_reachable(_VOLUNTEERS_ROOTS, executed, definitions))
-    seeded = any(_seeds_numpy(node, names) for function in functions for node in ast.walk(function))
+    # Only functions are asked: after a seed at import, draws depend on which payloads the same worker had before.
+    seeds = {function: line for function in functions if (line := _seeds_numpy(function, names))}
     for statement in [*executed, *functions]:
+        seeded_from = seeds.get(statement, 0 if seeds and statement in functions else math.inf)
         own = {**names, **defined, **dict.fromkeys(_parameters(statement), "")}
         for node in ast.walk(statement):
-            found.update(one for one in _look_at(node, own) if not (seeded and _is_numpys_own(one)))
+            found.update(one for one in _look_at(node, own) if not (_is_numpys_own(one) and one.line >= seeded_from))
     for statement in [*executed, *functions, *_reachable(_MANAGERS_ROOTS, (), definitions)]:
         if not isinstance(statement, ast.Try):  # it has another way where the module is missing
             found.update(one for node in ast.walk(statement) for one in _missing_modules(node, stated=stated))
@@ -239,9 +242,10 @@ def _call(node: ast.Call, names: dict[str, str]) -> Iterator[Warning]:
         yield Warning(node.lineno, "order", f"{called}() of a set", "may take another order elsewhere; use sorted(...)")
 
 
-def _seeds_numpy(node: ast.AST, names: dict[str, str]) -> bool:
-    # Only functions are asked: after a seed at import, draws depend on which payloads the same worker had before.
-    return isinstance(node, ast.Call) and bool(node.args) and _dotted(node.func, names) == "numpy.random.seed"
+def _seeds_numpy(function: ast.stmt, names: dict[str, str]) -> int | None:
+    """The first line in which a function seeds NumPy's one generator for all, with something."""
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call) and node.args)
+    return min((call.lineno for call in calls if _dotted(call.func, names) == "numpy.random.seed"), default=None)
 
 
 def _is_numpys_own(warning: Warning) -> bool:

@@ -25,6 +25,9 @@ def test_options_are_checked_at_once() -> None:
         Executor(dependencies="numpy")
     with pytest.raises(UsageError, match=r"sites are a list; write it like \['a.example'\]"):
         Executor(sites="a.example")
+    for timeout in ("abc", -1, 0, float("inf"), float("nan"), True):
+        with pytest.raises(UsageError, match="is no time limit; give seconds, more than 0"):
+            Executor(timeout=timeout)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no dashboard address"):
         Executor(url="elsewhere")
 

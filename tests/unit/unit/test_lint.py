@@ -124,6 +124,9 @@ def test_numpys_own_generator_seeded_for_each_payload() -> None:
     assert kinds(f"import numpy as np\n{draws}{seeding}{PACKAGES}") == []
     other = seeding.replace("draw()", "np.random.default_rng()")
     assert kinds(f"import numpy as np\n{other}{PACKAGES}") == ["chance"]
+    early = "def run(payload):\n    x = np.random.rand()\n    np.random.seed(payload)\n    return x\n"
+    assert kinds(f"import numpy as np\n{early}{PACKAGES}") == ["chance"]
+    assert kinds(f"import numpy as np\nTABLE = np.random.rand(3)\n{draws}{seeding}{PACKAGES}") == ["chance"]
     at_import = "np.random.seed(1)\ndef run(payload):\n    return draw()\n"
     assert kinds(f"import numpy as np\n{draws}{at_import}{PACKAGES}") == ["chance"]
 

@@ -3,11 +3,10 @@ import { test } from "node:test";
 
 import { Tally } from "../../../worker/tally.js";
 
-const nothing = () => {};
-
 test("what several downloads bring is counted together, until the last of them has ended", async () => {
   let changes = 0;
-  const tally = new Tally(() => (changes += 1));
+  const tally = new Tally();
+  tally.onChange = () => void (changes += 1);
   /** @type {(() => void)[]} */
   const ends = [];
   const download = (/** @type {number} */ bytes) => (/** @type {(bytes: number) => void} */ onBytes) => {
@@ -25,7 +24,7 @@ test("what several downloads bring is counted together, until the last of them h
 });
 
 test("pieces in vain are taken back, and no download brings more than its size", async () => {
-  const tally = new Tally(nothing);
+  const tally = new Tally();
   await tally.follow(100, async (onBytes) => {
     onBytes(60);
     onBytes(-60);
@@ -36,7 +35,7 @@ test("pieces in vain are taken back, and no download brings more than its size",
 });
 
 test("a download that fails is not waited for any more, and its error is told", async () => {
-  const tally = new Tally(nothing);
+  const tally = new Tally();
   await assert.rejects(tally.follow(10, () => Promise.reject(new Error("cut"))), /cut/);
   assert.equal(tally.wanted, 0);
 });

@@ -1,7 +1,7 @@
 """A copy of a task's results in an SQLite file: one of the formats, and what all the others are made of."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -79,13 +79,21 @@ class Copy:
         count: int = _queries.count_results(self._connection)
         return count
 
-    def sound(self, after: int) -> tuple[int, int]:
-        """The index after ``after`` up to which no result is missing, and how many come after it.
+    def sound(self, after: int, failed: Container[int] = ()) -> tuple[int, int]:
+        """The index from ``after`` on up to which no result is missing, and how many come after it.
 
         Answers are not accepted in the order of payloads: others before the last one may have come since.
+
+        Args:
+            after: the index after which the copy begins.
+            failed: payloads that have no result.
         """
-        index = _queries.get_sound(self._connection, after=after)
-        sound = after if index is None else index
+        index: int | None = after
+        while index is not None:
+            sound = index
+            while sound + 1 in failed:
+                sound += 1
+            index = _queries.get_run(self._connection, first=sound + 1)
         return sound, _queries.count_beyond(self._connection, index=sound)
 
     def add(self, lines: Iterable[api.ResultLine]) -> None:

@@ -35,12 +35,13 @@ INSERT INTO about (task) VALUES (:task);
 -- Everything that there was is here.
 UPDATE about SET complete = 1;
 
--- name: get_sound(after)$
--- The index up to which none is missing since this one; null if the next one is.
-SELECT min(idx) FROM results AS this
-WHERE idx > :after
-    AND EXISTS (SELECT 1 FROM results WHERE idx = :after + 1)
-    AND NOT EXISTS (SELECT 1 FROM results WHERE idx = this.idx + 1);
+-- name: get_run(first)$
+-- The last one of the indexes that follow each other from this one on; null if it is not there itself.
+SELECT idx FROM results AS this
+WHERE idx >= :first
+    AND EXISTS (SELECT 1 FROM results WHERE idx = :first)
+    AND NOT EXISTS (SELECT 1 FROM results WHERE idx = this.idx + 1)
+ORDER BY idx LIMIT 1;
 
 -- name: count_beyond(index)$
 -- How many come after an index.

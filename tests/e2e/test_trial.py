@@ -53,6 +53,15 @@ async def test_a_unit_that_differs(tmp_path: Path) -> None:
         assert part in said
 
 
+async def test_a_payload_that_fails_everywhere(tmp_path: Path) -> None:
+    """It fails the trial, and is no difference between the places."""
+    unit = tmp_path / "fails.py"
+    unit.write_text("def run(payload):\n    return 1 / payload\n")
+    status, said, _ = await disio_test(unit, "-p", "payloads=[0, 1]")
+    assert status == 1
+    assert said.splitlines()[-1] == "the same everywhere, but 1 payload failed"
+
+
 async def test_nothing_to_try(tmp_path: Path) -> None:
     """A unit without payloads, a browser that is none, and a report that cannot be written are refused in one line."""
     unit = tmp_path / "unit.py"

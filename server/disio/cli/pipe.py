@@ -259,18 +259,17 @@ def _run(
                     bar.update(row, description=f"{written:,} written, {failed:,} of them failures, {read:,} read")
                 elif given is not None and given.error is not None and _settled(task, given.taken, by, after):
                     break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DisioError, OSError) as error:
         if given is not None:
             given.stop()
-        _tell_how_to_go_on(task, target, after, "interrupted", "the same", bare=bare)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:  # nobody wants the rest
-        task.cancel()
-        raise
-    except (DisioError, OSError):
-        if given is not None:
-            given.stop()
-        _tell_how_to_go_on(task, target, after, "stopped", "the same", bare=bare)
+        if isinstance(error, BrokenPipeError):  # nobody wants the rest
+            task.cancel()
+            raise
+        interrupted = isinstance(error, KeyboardInterrupt)
+        why = "interrupted" if interrupted else "stopped"
+        _tell_how_to_go_on(task, target, after, why, "the same", bare=bare)
+        if interrupted:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
         raise
     if given is not None and given.error is not None:  # it has been told
         if _takes(task.refresh()):

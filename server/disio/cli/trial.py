@@ -13,7 +13,7 @@ from disio.cli.commands import JsonOption, UnitArgument
 from disio.cli.parameters import DataOption, ParamOption, ParamsOption, parse_data, parse_parameters, tell_sweep
 from disio.client import sources
 from disio.errors import UsageError
-from disio.figures import duration, milliseconds
+from disio.figures import counted, duration, milliseconds
 from disio.testing.junit import junit
 from disio.testing.trial import FIRST_PAYLOADS, NATIVE, Trial, Tried, try_unit
 from disio.unit.contract import load_unit
@@ -78,9 +78,18 @@ def trial(
         output.out.print(_table(tried))
         for place in tried.tried:
             _tell(tried, place)
-        output.out.print("[green]the same everywhere[/]" if tried.ok else "[red]not the same everywhere[/]")
+        output.out.print(_verdict(tried))
     if not tried.ok:
         raise typer.Exit(1)
+
+
+def _verdict(trial: Trial) -> str:
+    if any(trial.different(place) for place in trial.tried):
+        return "[red]not the same everywhere[/]"
+    failed = trial.tried[0].failed
+    if failed:
+        return f"the same everywhere, but [red]{counted(failed, 'payload')} failed[/]"
+    return "[green]the same everywhere[/]"
 
 
 class _Bars(Progress):

@@ -29,7 +29,7 @@ def volunteer(
     browser: Annotated[str, typer.Option(help="chromium, firefox or webkit.")] = "chromium",
     headless: Annotated[bool, typer.Option("--headless/--visible", help="Without or with a window.")] = True,
     seconds: Annotated[
-        float | None, typer.Option(help="End after so many seconds.", show_default="until Ctrl-C")
+        float | None, typer.Option(help="End after so many seconds.", min=0, show_default="until Ctrl-C")
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", help="An operator's key file, for the distributor's own page.")

@@ -158,10 +158,15 @@ def submission(
     """The body that submits a unit.
 
     Raises:
-        UsageError: it is no text in UTF-8, or too large.
+        UsageError: it is no text in UTF-8, or too large; or the parameters have no names.
         UnitError: how answers are to be checked is not said by the names and kinds of values that there are.
         CodecError: a parameter is no value that can travel.
     """
+    if params is not None and not isinstance(params, Mapping):
+        raise UsageError(
+            f"params are names and values, not a {type(params).__name__}; write them like {{'count': 100}}, "
+            "or give payloads of your own by payloads="
+        )
     body = api.TaskSubmission(
         source=source,
         filename=filename,

@@ -98,7 +98,8 @@ async def body(kind: type[S], decode: Callable[..., Any] = msgspec.json.decode) 
     try:
         found: S = decode(await request.get_data(), type=kind)
     except msgspec.ValidationError as error:
-        raise UsageError(f"the body does not fit: {error}") from None
+        told = str(error).replace(f"`str` matching regex {api.SITE_PATTERN!r}", "a host like a.example or *.a.example")
+        raise UsageError(f"the body does not fit: {told}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         form = "JSON" if decode is msgspec.json.decode else "msgpack"
         raise UsageError(f"the body is no {form}: {error}") from None

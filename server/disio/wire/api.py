@@ -36,7 +36,8 @@ Index = Annotated[int, Meta(ge=-1, le=MAX_INTEGER)]
 Count = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 """What ``limit`` may be."""
 WaitSeconds = Annotated[float, Meta(ge=0, le=MAX_WAIT_SECONDS)]
-Site = Annotated[str, Meta(pattern=r"^(\*\.)?[a-z0-9._-]+(:[0-9]{1,5})?$", max_length=200)]
+SITE_PATTERN: Final = r"^(\*\.)?[a-z0-9._-]+(:[0-9]{1,5})?$"
+Site = Annotated[str, Meta(pattern=SITE_PATTERN, max_length=200)]
 """A page's host, as a site is named: lower case, with a port if it has one of its own."""
 SourceText = Annotated[str, Meta(min_length=1)]
 

@@ -212,8 +212,9 @@ async def test_a_reader_that_goes_away_ends_the_task(grid: Grid) -> None:
     child = await asyncio.create_subprocess_shell(
         command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, "DISIO_URL": grid.client.url}
     )
-    out, _ = await asyncio.wait_for(child.communicate(), 60)
+    out, complaints = await asyncio.wait_for(child.communicate(), 60)
     assert len(out.splitlines()) == 3
+    assert [line for line in complaints.decode().splitlines() if not line.startswith("task ")] == []
     task = next(task for task in await grid.client.tasks() if task.name == "endless")
     assert (await task.wait(timeout=30)).state == "cancelled"
 

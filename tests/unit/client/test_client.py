@@ -174,6 +174,8 @@ async def test_one_text_is_not_taken_for_many(grid: Grid) -> None:
         for payloads in ("abc", b"abc", {"a": 1}):
             with pytest.raises(UsageError, match=r"payloads are one (str|bytes|dict)"):
                 client.submit(source=square, payloads=payloads)
+        with pytest.raises(UsageError, match=r"params are names and values, not a list; .*payloads="):
+            client.submit(source=square, params=[1, 2])  # type: ignore[arg-type]
         task = client.submit(source=square, open=True)
         with pytest.raises(UsageError, match="payloads are one str"):
             task.add("abc")
